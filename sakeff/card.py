@@ -1,0 +1,76 @@
+"""Model cards: generated from a checkpoint's configuration, provenance and metrics, never typed."""
+
+from pathlib import Path
+from typing import Any
+
+from ase.data import chemical_symbols
+
+from sakeff.checkpoint import read_document
+
+CARD_FILE = "card.md"
+ROWS = (
+    ("energy_mae_meV", "energy MAE", "meV"),
+    ("energy_rmse_meV", "energy RMSE", "meV"),
+    ("energy_mae_meV_per_atom", "energy MAE per atom", "meV"),
+    ("force_mae_meV_per_A", "force MAE", "meV/A"),
+    ("force_rmse_meV_per_A", "force RMSE", "meV/A"),
+)
+
+
+def make_card(folder: Path) -> str:
+    """Markdown text about the checkpoint in ``folder``. Raises CheckpointError."""
+    document = read_document(folder)
+    provenance = document["provenance"]
+    parts = [
+        f"# {Path(folder).name}\n",
+        _facts(document),
+        "## Errors\n\nOn data the model never saw in training.\n",
+        _errors(provenance["metrics"]),
+        "## Training\n",
+        _training(provenance),
+    ]
+    return "\n".join(parts)
+
+
+def _facts(document: dict[str, Any]) -> str:
+    representation = dict(document["potential"]["representation"])
+    provenance = document["provenance"]
+    elements = ", ".join(chemical_symbols[z] for z in document["potential"]["elements"])
+    rows = [
+        ("representation", representation.pop("name")),
+        ("hyperparameters", ", ".join(f"{key} {value}" for key, value in representation.items())),
+        ("elements", elements),
+        ("total charges", ", ".join(f"{charge:g}" for charge in provenance["charges"])),
+        ("level of theory", provenance["level_of_theory"]),
+        ("units", provenance["units"]),
+    ]
+    return _table(("", ""), rows)
+
+
+def _errors(metrics: dict[str, Any]) -> str:
+    splits = [name for name in ("validation", "test") if name in metrics]
+    rows = [
+        (label, *[f"{metrics[split][key]:.3g} {unit}" for split in splits])
+        for key, label, unit in ROWS
+        if all(key in metrics[split] for split in splits)
+    ]
+    header = ("", *[f"{split} ({metrics[split]['frames']} frames)" for split in splits])
+    return _table(header, rows)
+
+
+def _training(provenance: dict[str, Any]) -> str:
+    metrics = provenance["metrics"]
+    rows = [
+        ("steps", metrics["steps"]),
+        ("wall time", f"{metrics['minutes']:.0f} min"),
+        ("seed", provenance["seed"]),
+        ("training data, SHA-256", provenance["data_sha256"]),
+        ("code version", provenance["code_version"]),
+        ("recipe", "recipe.yaml beside this card"),
+    ]
+    return _table(("", ""), rows)
+
+
+def _table(header: tuple[str, ...], rows: list[tuple]) -> str:
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"

@@ -1,0 +1,73 @@
+"""What the commands share: errors as sentences, and common options."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sakeff.errors import SakeffError
+
+DEFAULT_MODEL = "so3krates-gfn2"
+FAILED = 2
+NOT_CONVERGED = 3
+
+
+class Sentence(click.ClickException):
+    """An error that is shown as one sentence."""
+
+    exit_code = FAILED
+
+
+class SentenceGroup(click.Group):
+    """Commands in the order they were added; a SakeffError ends with its sentence unless ``--debug`` is given."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The order in which they are used, not of the alphabet."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; only errors that were raised on purpose become sentences."""
+        try:
+            return super().invoke(ctx)
+        except SakeffError as error:
+            if ctx.params.get("debug"):
+                raise
+            raise Sentence(" ".join(str(error).split())) from error
+
+
+def path_option(*names: str, **attributes: Any) -> Callable:
+    """An option whose value is a ``Path``; the library says what is wrong with it."""
+    return click.option(*names, type=click.Path(path_type=Path), **attributes)
+
+
+def model_option(command: Callable) -> Callable:
+    """``--model``."""
+    text = "Bundled name, checkpoint folder or exported file."
+    return click.option("--model", default=DEFAULT_MODEL, show_default=True, help=text)(command)
+
+
+def output_options(command: Callable) -> Callable:
+    """``--out`` and ``--overwrite``."""
+    command = click.option("--overwrite", is_flag=True, help="Replace files that exist.")(command)
+    return path_option("--out", help="Folder for all files.  [default: named after the structure]")(command)
+
+
+def compute_options(command: Callable) -> Callable:
+    """``--device`` and ``--dtype``."""
+    dtype = click.Choice(["float32", "float64"])
+    text = "Precision.  [default: float64 with ASE, float32 with OpenMM, that of an exported file]"
+    command = click.option("--dtype", type=dtype, help=text)(command)
+    return click.option("--device", default="cpu", show_default=True, help="Of torch: cpu, cuda or cuda:N.")(command)
+
+
+def quiet_option(command: Callable) -> Callable:
+    """``--quiet``."""
+    return click.option("--quiet", is_flag=True, help="No progress bar.")(command)
+
+
+def print_pairs(pairs: list[tuple[str, str]]) -> None:
+    """Names and values in two columns."""
+    width = max(len(name) for name, _ in pairs)
+    for name, value in pairs:
+        click.echo(f"{name.ljust(width)}  {value}".rstrip())

@@ -1,0 +1,124 @@
+"""The OpenMM engine: leapfrog Verlet and middle-scheme Langevin dynamics of OpenMM, with the model as a force."""
+
+from importlib import import_module
+from typing import Any
+
+from ase import Atoms, units
+
+from sakeff.drivers.engine import Snapshot, degrees_of_freedom
+from sakeff.drivers.settings import FS_PER_PS, MdSettings
+from sakeff.drivers.topology import box_of, to_openmm, topology_of
+from sakeff.errors import ConfigError, EngineUnavailableError, SimulationError
+from sakeff.structures import first_line
+from sakeff.units import ANGSTROM_PER_NM, KJ_PER_MOL_PER_EV
+
+# ASE velocities (A per ASE time unit) to nm/ps
+NM_PER_PS = FS_PER_PS * units.fs / ANGSTROM_PER_NM
+
+
+class OpenmmEngine:
+    """An OpenMM context for ``atoms``.
+
+    ``platform`` is OpenMM's name of it (default: the fastest that works), ``precision`` that of GPU platforms; the
+    other options are those of ``sakeff.openmm_system``: backend, dtype, skin, device.
+    """
+
+    def __init__(
+        self,
+        atoms: Atoms,
+        model: Any,
+        settings: MdSettings,
+        platform: str | None = None,
+        precision: str | None = None,
+        **system_options: Any,
+    ) -> None:
+        self._box = box_of(atoms)
+        self._masses = atoms.get_masses()[:, None]
+        system = _system(atoms, model, system_options)
+        mm = self._mm = import_module("openmm")
+        removes_motion = any(isinstance(force, mm.CMMotionRemover) for force in system.getForces())
+        self.degrees_of_freedom = degrees_of_freedom(atoms, "nve" if removes_motion else settings.ensemble)
+        self.integrator = INTEGRATORS[settings.ensemble](mm, settings)
+        self.context = _context(mm, system, self.integrator, platform, precision)
+        if self._box.vectors is not None:
+            self.context.setPeriodicBoxVectors(*to_openmm(self._box.vectors))
+        rotation = self._box.rotation
+        self.context.setPositions(atoms.positions @ rotation.T / ANGSTROM_PER_NM)
+        self.context.setVelocities(atoms.get_velocities() @ rotation.T * NM_PER_PS)
+
+    def advance(self, steps: int) -> None:
+        """Integrate; OpenMM notices NaN itself."""
+        try:
+            self.integrator.step(steps)
+        except self._mm.OpenMMException as error:
+            raise SimulationError(f"OpenMM reported: {first_line(error)}") from error
+
+    def snapshot(self) -> Snapshot:
+        """Positions, momenta and energies now; velocities are those of the integrator, perhaps half a step away."""
+        try:
+            state = self.context.getState(positions=True, velocities=True, energy=True)
+        except self._mm.OpenMMException as error:
+            raise SimulationError(f"OpenMM reported: {first_line(error)}") from error
+        rotation = self._box.rotation
+        velocities = state.getVelocities(asNumpy=True)._value @ rotation / NM_PER_PS
+        return Snapshot(
+            state.getPositions(asNumpy=True)._value @ rotation * ANGSTROM_PER_NM,
+            velocities * self._masses,
+            state.getPotentialEnergy()._value / KJ_PER_MOL_PER_EV,
+            state.getKineticEnergy()._value / KJ_PER_MOL_PER_EV,
+        )
+
+    def state(self) -> bytes:
+        """OpenMM's own checkpoint, which continues exactly on the same platform."""
+        return self.context.createCheckpoint()
+
+    def restore(self, state: bytes) -> None:
+        """Load a checkpoint; raises ConfigError if it was made on another platform or version."""
+        try:
+            self.context.loadCheckpoint(state)
+        except self._mm.OpenMMException as error:
+            raise ConfigError(
+                f"OpenMM cannot load the checkpoint ({first_line(error)}); resume on the same machine and platform."
+            ) from error
+
+
+def _system(atoms: Atoms, model: Any, options: dict[str, Any]) -> Any:
+    import sakeff
+    from sakeff.engines.ase import electrons
+
+    build = sakeff.openmm_system  # says what to install where OpenMM is missing
+    charge, spin = electrons(atoms)
+    return build(model, topology_of(atoms), charge=charge, spin=spin, **options)
+
+
+def _context(mm: Any, system: Any, integrator: Any, platform: str | None, precision: str | None) -> Any:
+    """A context on the platform asked for, or on the fastest one."""
+    if platform is None:
+        if precision is not None:
+            raise ConfigError("precision needs a platform (CUDA, HIP or OpenCL); name the platform too.")
+        return mm.Context(system, integrator)
+    names = [mm.Platform.getPlatform(index).getName() for index in range(mm.Platform.getNumPlatforms())]
+    if platform not in names:
+        raise EngineUnavailableError(f"OpenMM has no platform {platform!r} here; choose one of {names}.")
+    properties = {} if precision is None else {"Precision": precision}
+    try:
+        return mm.Context(system, integrator, mm.Platform.getPlatformByName(platform), properties)
+    except mm.OpenMMException as error:
+        raise EngineUnavailableError(
+            f"OpenMM's platform {platform} does not take this system ({first_line(error)}); try another platform."
+        ) from error
+
+
+def _nve(mm: Any, settings: MdSettings) -> Any:
+    return mm.VerletIntegrator(settings.timestep_fs / FS_PER_PS)
+
+
+def _nvt(mm: Any, settings: MdSettings) -> Any:
+    timestep = settings.timestep_fs / FS_PER_PS
+    integrator = mm.LangevinMiddleIntegrator(settings.temperature, settings.friction, timestep)
+    # OpenMM takes 0 for "a new seed each time": seeds are shifted by one.
+    integrator.setRandomNumberSeed(settings.seed + 1)
+    return integrator
+
+
+INTEGRATORS = {"nve": _nve, "nvt": _nvt}

@@ -1,0 +1,1 @@
+"""Adapters to simulation packages: units, arrays and caching, no physics. Nothing imports them."""

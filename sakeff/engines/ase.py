@@ -1,0 +1,104 @@
+"""ASE calculator."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+from ase.stress import full_3x3_to_voigt_6_stress
+
+from sakeff.engines.models import open_model, structure_errors
+from sakeff.errors import StructureError
+from sakeff.export.program import gradients_enabled
+from sakeff.potential import Potential
+
+# Partial charges and magnetic moments are rounded in files: sums this near to an integer mean it.
+ROUNDING = 0.05
+USUAL_DTYPE = "float64"
+
+
+class SAKECalculator(Calculator):
+    """Energies (eV), forces (eV/A) and stress (eV/A^3) of a trained potential for ASE.
+
+        atoms.calc = SAKECalculator("so3krates-gfn2")
+
+    Every result is computed at once: energy, free_energy (the same), energies (per atom), forces, and stress
+    (+dE/dstrain/V in Voigt order xx, yy, zz, yz, xz, xy) where a direction is periodic and the cell has a volume.
+
+    The total charge (e) is ``atoms.info["charge"]`` or else the sum of the initial charges; the number of unpaired
+    electrons is ``atoms.info["spin"]`` or else the sum of the initial magnetic moments. (Not the multiplicity.)
+
+    Args:
+        model: name of a bundled model, checkpoint folder, exported file, or a ``Potential``.
+        device: of torch, e.g. "cpu" or "cuda".
+        dtype: "float64" or "float32"; default that of an exported file, or else float64: line searches of optimisers
+            and finite differences of vibrations need smoother forces than a float32 network gives. float32 is about
+            twice as fast.
+        skin: A, of the Verlet list; default 0.5, or that of the exported file.
+
+    Raises CheckpointError and ConfigError at once, and StructureError at evaluation, before any number: for no atoms,
+    unknown elements, non-finite or overlapping (< 0.3 A) atoms, a periodic cell without volume, and a charge or spin
+    that the model was not trained for.
+
+    """
+
+    implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]  # noqa: RUF012 (of ASE)
+
+    def __init__(
+        self,
+        model: str | Path | Potential,
+        device: str = "cpu",
+        dtype: str | None = None,
+        skin: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.program, self.header = open_model(model, USUAL_DTYPE, dtype, skin, device)
+        self.device = torch.device(device)
+
+    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
+        """What has changed since the last calculation; charge and spin in ``atoms.info`` count."""
+        changes = super().check_state(atoms, tol=tol)
+        if self.atoms is not None and electrons(self.atoms) != electrons(atoms):
+            changes.append("info")
+        return changes
+
+    def calculate(
+        self, atoms: Atoms | None = None, properties: list[str] | None = None, system_changes: list[str] = all_changes
+    ) -> None:
+        """Fill ``results``; see the class."""
+        super().calculate(atoms, properties, system_changes)
+        self.results = {}
+        with structure_errors(), gradients_enabled():
+            energy, atomic, forces, stress = self.program(*self._inputs(), *electrons(self.atoms))
+        self.results = {
+            "energy": float(energy),
+            "free_energy": float(energy),
+            "energies": atomic.cpu().numpy(),
+            "forces": forces.cpu().numpy(),
+        }
+        if self.atoms.pbc.any() and self.atoms.cell.rank == 3:
+            self.results["stress"] = full_3x3_to_voigt_6_stress(stress.cpu().numpy())
+
+    def _inputs(self) -> list[torch.Tensor]:
+        """Numbers, positions, cell and pbc on the device."""
+        atoms = self.atoms
+        arrays = (atoms.numbers.astype(np.int64), atoms.positions, atoms.cell.array, atoms.pbc)
+        return [torch.tensor(array, device=self.device) for array in arrays]
+
+
+def electrons(atoms: Atoms) -> tuple[float, float]:
+    """Total charge (e) and number of unpaired electrons; raises StructureError if they are not numbers."""
+    charge = atoms.info.get("charge", _rounded(atoms.get_initial_charges().sum()))
+    spin = atoms.info.get("spin", _rounded(atoms.get_initial_magnetic_moments().sum()))
+    try:
+        return float(charge), float(spin)
+    except (TypeError, ValueError) as error:
+        raise StructureError(
+            f"atoms.info has charge {charge!r} and spin {spin!r}; give one number for each."
+        ) from error
+
+
+def _rounded(total: float) -> float:
+    nearest = float(np.rint(total))
+    return nearest if abs(total - nearest) < ROUNDING else float(total)

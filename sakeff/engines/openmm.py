@@ -1,0 +1,229 @@
+"""OpenMM forces and systems."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from torch import nn
+
+from sakeff.engines.models import Model, open_model
+from sakeff.engines.openmm_plugin import load_openmm, load_openmmtorch
+from sakeff.errors import ConfigError, EngineUnavailableError, StructureError
+from sakeff.export.checks import check_state
+from sakeff.export.header import ProgramHeader
+from sakeff.export.openmm_adapter import OpenMMAdapter
+from sakeff.export.torchscript import scripted
+
+openmm = load_openmm()
+from openmm import unit  # noqa: E402 (only once it is known to load)
+from openmm.app import Topology, element  # noqa: E402
+
+USUAL_DTYPE = "float32"
+
+
+class Setup(NamedTuple):
+    """What a force is made of."""
+
+    program: nn.Module
+    numbers: list[int]  # of the particles that the potential acts on
+    particles: list[int]  # their indices in the system
+    count: int  # particles of the system
+    periodic: bool
+    charge: float
+    spin: float
+    device: str
+
+
+def openmm_force(
+    model: Model,
+    topology_or_numbers: Topology | Sequence[int],
+    backend: str = "auto",
+    particles: Iterable[int] | None = None,
+    charge: float = 0.0,
+    spin: float = 0.0,
+    dtype: str | None = None,
+    skin: float | None = None,
+    periodic: bool | None = None,
+    device: str = "cpu",
+) -> "openmm.Force":
+    """A trained potential as an OpenMM force: energy in kJ/mol, forces in kJ/mol/nm.
+
+    Args:
+        model: name of a bundled model, checkpoint folder, exported file, or a ``Potential``.
+        topology_or_numbers: an OpenMM topology, or the atomic numbers of all particles of the system.
+        backend: "torch", an ``openmmtorch.TorchForce``; "python", an ``openmm.PythonForce``; "auto", the first of them
+            that loads. Both give the same numbers.
+        particles: indices of the particles that the potential acts on; default all.
+        charge: their total charge, e.
+        spin: their number of unpaired electrons (not the multiplicity).
+        dtype: "float32" or "float64" of the network; default that of an exported file, or else float32. Positions and
+            sums of energies are float64 in both.
+        skin: A, of the Verlet list; default 0.5, or that of the exported file.
+        periodic: default: whether the topology has box vectors; atomic numbers alone are taken as open.
+        device: of torch, for the python backend; a TorchForce runs where its platform runs.
+
+    The neighbour list follows the box at each step and accepts wrapped and unwrapped positions alike. Atoms nearer than
+    0.3 A have infinite energy and NaN forces: the minimiser and barostats step back, and dynamics end with OpenMM's
+    "Particle coordinate is NaN".
+
+    Two limits of openmmtorch 1.5: a TorchForce needs gradients enabled in the calling thread (no ``torch.no_grad()``
+    around OpenMM), and OpenMM 8.6 crashes when it reads a TorchForce back from XML or copies it: use ``read_xml`` and
+    ``copy_system`` of ``sakeff.engines.openmm_xml`` there. A PythonForce has neither limit.
+
+    Raises StructureError where particles, elements, charge, spin or periodicity do not fit the model, CheckpointError,
+    ConfigError, and EngineUnavailableError if the backend does not load.
+
+    """
+    make = _maker(backend)
+    everything = _numbers(topology_or_numbers)
+    if periodic is None:
+        periodic = isinstance(topology_or_numbers, Topology) and topology_or_numbers.getPeriodicBoxVectors() is not None
+    chosen = _particles(particles, len(everything))
+    numbers = [everything[index] for index in chosen]
+    opened = open_model(model, USUAL_DTYPE, dtype, skin)
+    _check_fit(opened.header, numbers, periodic, float(charge), float(spin))
+    return make(Setup(opened.program, numbers, chosen, len(everything), periodic, charge, spin, device))
+
+
+def openmm_system(
+    model: Model,
+    topology: Topology,
+    backend: str = "auto",
+    charge: float = 0.0,
+    spin: float = 0.0,
+    dtype: str | None = None,
+    skin: float | None = None,
+    periodic: bool | None = None,
+    device: str = "cpu",
+    hydrogen_mass: "float | unit.Quantity | None" = None,
+    remove_cm_motion: bool = True,
+) -> "openmm.System":
+    """A ready OpenMM system in which the potential acts on all atoms of a topology.
+
+    It has masses, box vectors, the force of ``openmm_force`` (same arguments and errors), a bond of zero strength for
+    each bond of the topology, so that barostats and trajectory writers know the molecules, and a ``CMMotionRemover``
+    unless ``remove_cm_motion`` is False. ``hydrogen_mass`` (dalton) moves mass to hydrogens from the heavy atoms they
+    are bonded to. A topology without bonds can get them from ``topology.createStandardBonds()``.
+    """
+    force = openmm_force(
+        model, topology, backend, charge=charge, spin=spin, dtype=dtype, skin=skin, periodic=periodic, device=device
+    )
+    system = openmm.System()
+    for atom in topology.atoms():
+        system.addParticle(atom.element.mass)
+    if force.usesPeriodicBoundaryConditions():
+        system.setDefaultPeriodicBoxVectors(*_box(topology))
+    system.addForce(force)
+    system.addForce(_zero_strength_bonds(topology))
+    if hydrogen_mass is not None:
+        repartition_mass(system, topology, hydrogen_mass)
+    if remove_cm_motion:
+        system.addForce(openmm.CMMotionRemover())
+    return system
+
+
+def repartition_mass(system: "openmm.System", topology: Topology, hydrogen_mass: "float | unit.Quantity") -> None:
+    """Give each bonded hydrogen this mass (dalton), taken from its heavy atom; the total mass stays.
+
+    Raises StructureError where a heavy atom would be left lighter than its hydrogens.
+    """
+    target = unit.Quantity(hydrogen_mass, unit.dalton) if not unit.is_quantity(hydrogen_mass) else hydrogen_mass
+    for bond in topology.bonds():
+        light, heavy = sorted(bond, key=lambda atom: atom.element is not element.hydrogen)
+        if light.element is not element.hydrogen or heavy.element is element.hydrogen:
+            continue
+        moved = target - system.getParticleMass(light.index)
+        left = system.getParticleMass(heavy.index) - moved
+        if left < target:
+            raise StructureError(
+                f"A hydrogen mass of {target} leaves {left} for {heavy}; choose a smaller hydrogen_mass."
+            )
+        system.setParticleMass(light.index, target)
+        system.setParticleMass(heavy.index, left)
+
+
+def _maker(backend: str) -> "Callable[[Setup], openmm.Force]":
+    if backend == "torch":
+        load_openmmtorch()
+        return _torch_force
+    if backend == "python":
+        return _python_force
+    if backend != "auto":
+        raise ConfigError(f"Unknown backend {backend!r}; choose 'torch', 'python' or 'auto'.")
+    try:
+        return _maker("torch")
+    except EngineUnavailableError:
+        return _maker("python")
+
+
+def _adapter(setup: Setup, particles: list[int]) -> nn.Module:
+    adapter = OpenMMAdapter(setup.program, setup.numbers, particles, setup.periodic, setup.charge, setup.spin)
+    return scripted(adapter)
+
+
+def _torch_force(setup: Setup) -> "openmm.Force":
+    force = load_openmmtorch().TorchForce(_adapter(setup, setup.particles))
+    force.setOutputsForces(True)
+    force.setUsesPeriodicBoundaryConditions(setup.periodic)
+    return force
+
+
+def _python_force(setup: Setup) -> "openmm.Force":
+    from sakeff.engines.openmm_python import ProgramComputation
+
+    # OpenMM hands over the chosen particles alone, so the adapter sees them as 0, 1, ...
+    adapter = _adapter(setup, list(range(len(setup.numbers))))
+    force = openmm.PythonForce(ProgramComputation(adapter, setup.periodic, setup.device))
+    if len(setup.particles) < setup.count:
+        force.setParticles(setup.particles)
+    force.setUsesPeriodicBoundaryConditions(setup.periodic)
+    return force
+
+
+def _zero_strength_bonds(topology: Topology) -> "openmm.HarmonicBondForce":
+    bonds = openmm.HarmonicBondForce()
+    bonds.setName("ZeroStrengthBonds")
+    for one, other in topology.bonds():
+        bonds.addBond(one.index, other.index, 0.1, 0.0)
+    return bonds
+
+
+def _box(topology: Topology) -> "unit.Quantity":
+    box = topology.getPeriodicBoxVectors()
+    if box is None:
+        raise StructureError("The topology has no box vectors; set them, or use periodic=False.")
+    return box
+
+
+def _numbers(topology_or_numbers: Topology | Sequence[int]) -> list[int]:
+    """Atomic numbers; 0 for particles that are not atoms, such as virtual sites."""
+    if not isinstance(topology_or_numbers, Topology):
+        return [int(number) for number in topology_or_numbers]
+    return [0 if atom.element is None else atom.element.atomic_number for atom in topology_or_numbers.atoms()]
+
+
+def _particles(particles: Iterable[int] | None, count: int) -> list[int]:
+    """Indices to act on; raises StructureError if there is none, or one is out of range or given twice."""
+    chosen = list(range(count)) if particles is None else [int(index) for index in particles]
+    if not chosen:
+        raise StructureError("There is no particle to act on; give at least one.")
+    if min(chosen) < 0 or max(chosen) >= count:
+        raise StructureError(f"particles must be indices from 0 to {count - 1}; correct them.")
+    if len(set(chosen)) != len(chosen):
+        raise StructureError("A particle is listed twice in particles; list each one once.")
+    return chosen
+
+
+def _check_fit(header: ProgramHeader, numbers: list[int], periodic: bool, charge: float, spin: float) -> None:
+    """Raise StructureError for what the model cannot do, before a Context exists."""
+    if 0 in numbers:
+        raise StructureError("A particle has no element (a virtual site?); remove it, or leave it out with particles=.")
+    unknown = sorted(set(numbers) - set(header.elements))
+    if unknown:
+        raise StructureError(
+            f"The model does not know atomic numbers {unknown}, only {header.elements}; use a model trained for them."
+        )
+    check_state(charge, spin, header.charges, header.spins)
+    if periodic and not header.allows_periodic:
+        raise StructureError(
+            "The model sums over all pairs, which exist only in open structures; use periodic=False or a local model."
+        )

@@ -1,0 +1,1 @@
+"""Building blocks of representations: radial bases, envelopes, angular functions and small networks."""

@@ -1,0 +1,1 @@
+"""Losses, steps, loop and evaluation: how a potential is trained on `Frames`."""

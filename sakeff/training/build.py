@@ -1,0 +1,172 @@
+"""From a configuration to the parts of a run: data sets, potential, loss, schedule, trainer."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+from pathlib import Path
+from typing import Any, Dict, NamedTuple, Union
+
+import numpy as np
+import torch
+
+from sakeff.checkpoint import load_checkpoint
+from sakeff.config import PotentialConfig, build_potential, parse_potential_config
+from sakeff.data.frames import Frames
+from sakeff.data.padding import choose_capacity
+from sakeff.data.read import read_frames
+from sakeff.data.splits import split_frames
+from sakeff.data.store import FrameStore
+from sakeff.errors import ConfigError
+from sakeff.potential import Potential
+from sakeff.representations.registry import REPRESENTATIONS
+from sakeff.training.config import FREE_ON_RESUME, DataConfig, LossConfig, ScheduleConfig, TrainConfig
+from sakeff.training.ema import WeightAverage
+from sakeff.training.evaluate import Validator, check_elements, evaluate
+from sakeff.training.log import MetricsLog, NoLog
+from sakeff.training.loop import Plan, Trainer
+from sakeff.training.loss import PENALTIES, SCALINGS, EnergyForceLoss
+from sakeff.training.reference import fit_energies, force_scale, set_reference, shift_energies
+from sakeff.training.schedule import Schedule, constant, cosine, exponential, with_warm_up
+from sakeff.training.state import RunState
+from sakeff.training.step import TrainStep
+from sakeff.training.world import World
+
+OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+
+
+class Sets(NamedTuple):
+    """The three sets of a run; validation and test may be empty."""
+
+    train: Frames
+    validation: Frames
+    test: Frames
+
+
+class Model(NamedTuple):
+    """What is trained, and what describes it."""
+
+    config: PotentialConfig
+    potential: Potential
+
+
+def load_sets(config: DataConfig) -> Sets:
+    """Read and split the data. With `test_path` the test set is read from there and may not have its own split."""
+    frames = read_frames(config.path, **config.options)
+    if config.test_path is None:
+        split = split_frames(frames, config.train, config.validation, config.test, config.seed, config.by)
+        return Sets(*[frames.select(part) for part in split])
+    if config.test is not None:
+        raise ConfigError("data.test and data.test_path contradict each other; give one of them.")
+    split = split_frames(frames, config.train, config.validation, None, config.seed, config.by)
+    test = read_frames(config.test_path, **config.options)
+    return Sets(frames.select(split.train), frames.select(split.validation), test)
+
+
+def make_trainer(
+    config: TrainConfig, sets: Sets, model: Model, state: Path, log: MetricsLog | NoLog, world: World
+) -> Trainer:
+    """Put the parts of a run together. Raises `DataError` if a set holds an element unknown to the potential."""
+    for frames in sets:
+        check_elements(model.potential, frames)
+    device, dtype = torch.device(config.device), getattr(torch, config.dtype)
+    potential = model.potential.to(device=device, dtype=dtype).train()
+    store = FrameStore(sets.train, potential.requests(), device, dtype)
+    capacity = choose_capacity(store.sizes, config.batch_size)
+    loss = make_loss(config.loss)
+    average = WeightAverage(potential, config.average_decay)
+    rate = torch.tensor(config.optimizer.learning_rate, device=device)
+    optimizer = OPTIMIZERS[config.optimizer.name](
+        average.weights,
+        lr=rate,
+        betas=config.optimizer.betas,
+        weight_decay=config.optimizer.weight_decay,
+        fused=True,
+        capturable=device.type == "cuda",
+    )
+    step = TrainStep(potential, store, capacity, loss, optimizer, config.optimizer.clip, average, world)
+    watched = sets.validation if len(sets.validation) else sets.train
+    validator = Validator(FrameStore(watched, potential.requests(), device, dtype), config.batch_size, loss, world)
+    return Trainer(step, validator, make_plan(config, len(store), world), state, log, _documents(config, sets, model))
+
+
+def make_loss(config: LossConfig) -> EnergyForceLoss:
+    """The loss that a configuration describes."""
+    return EnergyForceLoss(config.energy, config.forces, PENALTIES[config.penalty], SCALINGS[config.scaling])
+
+
+def make_plan(config: TrainConfig, frames: int, world: World) -> Plan:
+    """Steps and intervals; an epoch counts as frames / (batch size x processes) steps."""
+    per_epoch = -(-frames // (config.batch_size * world.size))
+    steps = config.steps or (config.epochs or 0) * per_epoch  # one of them is given
+    return Plan(
+        steps=steps,
+        learning_rate=config.optimizer.learning_rate,
+        schedule=make_schedule(config.schedule, steps),
+        validate_every=config.validate_every,
+        log_every=config.log_every,
+        checkpoint_minutes=config.checkpoint_minutes,
+        patience=config.patience,
+        seed=config.seed,
+        compile=config.compile,
+    )
+
+
+def make_schedule(config: ScheduleConfig, steps: int) -> Schedule:
+    """The learning-rate factor that a configuration describes."""
+
+    def decay(step: int) -> float:
+        if config.name == "cosine":
+            return cosine(step, steps, config.final)
+        if config.name == "exponential":
+            return exponential(step, config.half_life or math.inf, config.final)
+        return constant(step)
+
+    return with_warm_up(config.warmup_steps, decay)
+
+
+def new_model(config: TrainConfig, frames: Frames) -> Model:
+    """Random weights; constants, reference energies and scale from the training set."""
+    document = {"elements": np.unique(frames.numbers).tolist(), **config.potential}
+    potential_config = _with_mean_neighbours(parse_potential_config(document), frames)
+    potential = build_potential(potential_config, config.seed)
+    energies = fit_energies(frames, frames.energy)
+    for element, energy in (config.reference_energies or {}).items():
+        energies[element] = energy
+    set_reference(potential, energies, force_scale(frames))
+    return Model(potential_config, potential)
+
+
+def pretrained_model(folder: Union[str, Path], config: TrainConfig, frames: Frames) -> Model:
+    """Weights of a checkpoint, with reference energies shifted to the level of theory of the new data."""
+    checkpoint = load_checkpoint(Path(folder))
+    predicted = evaluate(checkpoint.potential, frames, config.batch_size).energy
+    shift_energies(checkpoint.potential, frames, predicted)
+    return Model(checkpoint.config, checkpoint.potential)
+
+
+def stored_model(state: RunState) -> Model:
+    """The potential of an interrupted run; its weights are restored with the rest of the state."""
+    config = parse_potential_config(state.documents["model"])
+    return Model(config, build_potential(config))
+
+
+def _with_mean_neighbours(config: PotentialConfig, frames: Frames) -> PotentialConfig:
+    """The mean number of neighbours of the training set, where the representation has such a constant."""
+    representation = dict(config.representation)
+    build = REPRESENTATIONS.get(representation["name"])
+    known = set() if build is None else inspect.signature(build).parameters.keys()
+    if "mean_neighbours" not in known or "mean_neighbours" in representation:
+        return config
+    requests = build_potential(config).requests()[:1]
+    mean = FrameStore(frames, requests).mean_neighbours[0]
+    representation["mean_neighbours"] = round(mean, 4)
+    return PotentialConfig(elements=config.elements, representation=representation)
+
+
+def _documents(config: TrainConfig, sets: Sets, model: Model) -> Dict[str, Any]:
+    """What must be equal when a run is resumed."""
+    fixed = json.loads(config.model_dump_json(exclude=set(FREE_ON_RESUME)))
+    hashes = {"training data": sets.train.sha256(), "validation data": sets.validation.sha256()}
+    return {**fixed, **hashes, "model": model.config.model_dump()}

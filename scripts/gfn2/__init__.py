@@ -1,0 +1,1 @@
+"""Parts of make_gfn2_dataset.py: molecules, geometries, labels, splits."""

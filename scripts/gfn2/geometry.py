@@ -1,0 +1,118 @@
+"""Bond graphs, random rotations and placements: the geometry that sampling needs."""
+
+from __future__ import annotations
+
+import numpy as np
+from ase.data import covalent_radii, vdw_radii
+from rdkit import Chem
+from rdkit.Chem import AllChem
+from scipy.spatial.transform import Rotation
+
+STRETCHED = 1.45  # a bond is broken beyond this multiple of the covalent radii
+TOUCHING = 1.15  # two atoms without a bond have reacted below this multiple
+
+
+def bonds(mol: Chem.Mol) -> np.ndarray:
+    """Bonded pairs of the molecular graph, (B, 2)."""
+    return np.array([(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in mol.GetBonds()], int).reshape(-1, 2)
+
+
+def keeps_graph(numbers: np.ndarray, positions: np.ndarray, pairs: np.ndarray) -> bool:
+    """True if exactly the atoms joined in the molecular graph are at bonding distance."""
+    ratio = _ratio(numbers, positions, covalent_radii)
+    bonded = np.zeros(ratio.shape, bool)
+    bonded[pairs[:, 0], pairs[:, 1]] = bonded[pairs[:, 1], pairs[:, 0]] = True
+    return bool(np.all(ratio[bonded] < STRETCHED) and np.all(ratio[~bonded] > TOUCHING))
+
+
+def closest_contact(numbers: np.ndarray, positions: np.ndarray, pairs: np.ndarray) -> float:
+    """Smallest distance between atoms three or more bonds apart, as a multiple of their van der Waals radii."""
+    ratio = _ratio(numbers, positions, vdw_radii)
+    near = np.zeros(ratio.shape, bool)
+    near[pairs[:, 0], pairs[:, 1]] = near[pairs[:, 1], pairs[:, 0]] = True
+    near = near | (near.astype(int) @ near.astype(int) > 0)
+    return float(np.min(ratio[~near], initial=np.inf))
+
+
+def _ratio(numbers: np.ndarray, positions: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    distance = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
+    np.fill_diagonal(distance, np.inf)
+    return distance / (radii[numbers][:, None] + radii[numbers][None])
+
+
+def embed(smiles: str, count: int, seed: int) -> tuple[Chem.Mol, list[np.ndarray]]:
+    """Molecule with hydrogens and up to `count` ETKDG conformers; open stereo centres fall either way."""
+    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    settings = AllChem.ETKDGv3()
+    settings.randomSeed = seed
+    settings.numThreads = 1
+    settings.useRandomCoords = True
+    settings.pruneRmsThresh = 0.1
+    settings.maxIterations = 200
+    ids = AllChem.EmbedMultipleConfs(mol, count, settings)
+    return mol, [mol.GetConformer(i).GetPositions() for i in ids]
+
+
+def rotor_bonds(mol: Chem.Mol) -> list[tuple[int, int]]:
+    """Single bonds outside rings with heavy neighbours or rotors of hydrogen (OH, NH2, CH3) on both ends."""
+    pattern = Chem.MolFromSmarts("[!$([D1])]-&!@[!$([D1])]")
+    return list(mol.GetSubstructMatches(pattern))
+
+
+def turn(mol: Chem.Mol, positions: np.ndarray, bond: tuple[int, int], angle: float) -> np.ndarray:
+    """Rotate the atoms behind `bond` by `angle` (radians) about it."""
+    moving = _side(mol, *bond)
+    origin = positions[bond[0]]
+    axis = positions[bond[1]] - origin
+    rotation = Rotation.from_rotvec(angle * axis / np.linalg.norm(axis))
+    turned = positions.copy()
+    turned[moving] = origin + rotation.apply(positions[moving] - origin)
+    return turned
+
+
+def scale_bond(mol: Chem.Mol, positions: np.ndarray, bond: tuple[int, int], factor: float) -> np.ndarray:
+    """Shift the atoms behind `bond` along it until the bond is `factor` times as long."""
+    moving = _side(mol, *bond)
+    scaled = positions.copy()
+    scaled[moving] += (factor - 1.0) * (positions[bond[1]] - positions[bond[0]])
+    return scaled
+
+
+def _side(mol: Chem.Mol, near: int, far: int) -> list[int]:
+    """Atoms reached from `far` without crossing the bond to `near` (not for ring bonds)."""
+    seen, stack = {near, far}, [far]
+    while stack:
+        for neighbour in mol.GetAtomWithIdx(stack.pop()).GetNeighbors():
+            if neighbour.GetIdx() not in seen:
+                seen.add(neighbour.GetIdx())
+                stack.append(neighbour.GetIdx())
+    return sorted(seen - {near})
+
+
+def place(
+    numbers: np.ndarray,
+    positions: np.ndarray,
+    new_numbers: np.ndarray,
+    new: np.ndarray,
+    ratio: float,
+    gap: float | None,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Positions of a second part, turned at random, moved in along a random direction.
+
+    It comes to rest where the closest pair is at `ratio` times its van der Waals distance or, if `gap` is given, at
+    that distance in Angstrom.
+    """
+    rotated = Rotation.random(random_state=rng).apply(new - new.mean(axis=0))
+    direction = rng.normal(size=3)
+    direction /= np.linalg.norm(direction)
+    centre = positions.mean(axis=0)
+    wanted = vdw_radii[numbers][:, None] + vdw_radii[new_numbers][None]
+    wanted = ratio * wanted if gap is None else np.full_like(wanted, gap)
+    separation = rotated[None] - (positions - centre)[:, None]
+    # |separation + t direction| >= wanted for all pairs beyond the largest root of each quadratic
+    along = separation @ direction
+    discriminant = along**2 - np.sum(separation**2, axis=-1) + wanted**2
+    roots = -along + np.sqrt(np.maximum(discriminant, 0.0))
+    distance = np.max(roots, where=discriminant >= 0, initial=0.0)
+    return rotated + centre + distance * direction

@@ -1,0 +1,186 @@
+"""Make the general HCNO starting data set: GFN2-xTB energies and forces of molecules with up to 23 atoms.
+
+    python scripts/make_gfn2_dataset.py generate --out gfn2data --workers 2     # resumable; one shard per molecule
+    python scripts/make_gfn2_dataset.py merge --out gfn2data                    # train.npz, valid.npz, test.npz
+    python scripts/make_gfn2_dataset.py list                                    # what would be made
+
+`merge` works at any time, on the shards there are. A molecule is on the same side of the split every time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before numpy and tblite load: parallelism is over molecules
+
+import numpy as np
+from gfn2 import labels, sampling, splits
+from gfn2.molecules import SEED, Molecule, enumerate_molecules, is_allowed, scaffold
+from tqdm import tqdm
+
+from sakeff.data.frames import Frames, concatenate, load
+from sakeff.errors import DataError, SakeffError
+from sakeff.io import write_text
+
+MAX_FORCE = 30.0  # eV/Angstrom
+SPLITS = ("train", "valid", "test")
+SAMPLE_FRAMES = 200
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit status is 0 if all went well."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.action(options)
+    except SakeffError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def generate(options: argparse.Namespace) -> int:
+    """Make the shards that do not exist yet. A shard is complete or absent, so a killed run goes on where it was."""
+    folder = options.out / "shards"
+    folder.mkdir(parents=True, exist_ok=True)
+    molecules = enumerate_molecules(options.seed)[: options.molecules]
+    todo = [m for m in molecules if not _report_path(_shard_path(folder, m.smiles)).exists()]
+    print(f"{len(molecules)} molecules, {len(molecules) - len(todo)} of them done already", file=sys.stderr)
+    frames, failed = 0, 0
+    with ProcessPoolExecutor(options.workers) as pool, tqdm(total=len(todo), unit="mol") as bar:
+        jobs = {pool.submit(make_shard, molecule, folder, options.seed): molecule for molecule in todo}
+        for job in as_completed(jobs):
+            if job.exception() is not None:  # the other molecules go on; the next run tries this one again
+                failed += 1
+                bar.write(f"{jobs[job].smiles}: {job.exception()!r}", file=sys.stderr)
+            else:
+                frames += job.result()["frames"]
+            bar.set_postfix(frames=frames, failed=failed)
+            bar.update()
+    return int(failed > 0)
+
+
+def make_shard(molecule: Molecule, folder: Path, seed: int) -> dict:
+    """Sample and label one entry; returns its report, which is also written beside the shard."""
+    if not is_allowed(molecule.smiles):
+        raise DataError(f"{molecule.smiles} is kept for tests or outside the scope of this data set.")
+    rng = np.random.default_rng(_digest(seed, molecule.smiles))
+    numbers, pairs, samples = sampling.sample(molecule, rng)
+    kept, dropped = sampling.labelled(numbers, pairs, samples, MAX_FORCE)
+    path = _shard_path(folder, molecule.smiles)
+    if kept:
+        positions, energy, forces = zip(*kept, strict=True)
+        level = labels.level_of_theory()
+        shard = Frames.build([numbers] * len(kept), positions, forces, energy, level, groups=molecule.smiles)
+        shard.save(path, overwrite=True)
+    report = {"smiles": molecule.smiles, "frames": len(kept), "dropped": dropped}
+    write_text(_report_path(path), json.dumps(report), overwrite=True)  # last: it says that this entry is done
+    return report
+
+
+def merge(options: argparse.Namespace) -> int:
+    """Gather the shards there are into one file for each split, a small sample, and a summary."""
+    molecules = enumerate_molecules(options.seed)
+    roles = splits.assign(molecules, options.seed)
+    shards: dict[str, list[Frames]] = {name: [] for name in SPLITS}
+    for molecule in tqdm(molecules, unit="mol"):
+        path = _shard_path(options.out / "shards", molecule.smiles)
+        if path.exists():
+            shards[roles[molecule.smiles]].append(load(path))
+    missing = [name for name in SPLITS if not shards[name]]
+    if missing:
+        raise DataError(f"{options.out} has no shards for {', '.join(missing)} yet; run generate for longer.")
+    merged = {name: _rounded(concatenate(parts)) for name, parts in shards.items()}
+    merged["sample"] = _sample(merged["train"], options.seed)
+    for name, frames in merged.items():
+        frames.save(options.out / f"{name}.npz", overwrite=options.overwrite)
+    summary = summarise({name: merged[name] for name in SPLITS}, options)
+    text = json.dumps(summary, indent=2)
+    write_text(options.out / "summary.json", text + "\n", overwrite=True)
+    print(text)
+    return 0
+
+
+def summarise(merged: dict[str, Frames], options: argparse.Namespace) -> dict:
+    """Molecules, scaffolds, frames, force scale and content hash of each split, and what was dropped on the way."""
+    dropped: Counter[str] = Counter()
+    for path in (options.out / "shards").glob("*.json"):
+        dropped.update(json.loads(path.read_text())["dropped"])
+    return {
+        "level_of_theory": merged["train"].level_of_theory,
+        "seed": options.seed,
+        "total": _counts(concatenate(merged.values())),
+        **{name: dict(_counts(frames), sha256=frames.sha256()) for name, frames in merged.items()},
+        "dropped": dict(dropped),
+    }
+
+
+def _counts(frames: Frames) -> dict:
+    single = [str(name) for name in frames.group_names if "." not in name]
+    return {
+        "molecules": len(single),
+        "complexes": len(frames.group_names) - len(single),
+        "scaffolds": len({scaffold(smiles) for smiles in single} - {""}),
+        "frames": len(frames),
+        "atoms": len(frames.numbers),
+        "force_rms": round(float(np.sqrt(np.mean(frames.forces**2))), 4),
+    }
+
+
+def _rounded(frames: Frames) -> Frames:
+    """Positions and forces to float32 (1e-7 A, 1e-6 eV/A), below the labels' own noise; halves the compressed file."""
+    return replace(frames, positions=frames.positions.astype(np.float32), forces=frames.forces.astype(np.float32))
+
+
+def _sample(train: Frames, seed: int) -> Frames:
+    chosen = np.random.default_rng(seed).permutation(len(train))[:SAMPLE_FRAMES]
+    return train.select(np.sort(chosen))
+
+
+def show(options: argparse.Namespace) -> int:
+    """One line per entry: split, wanted frames, SMILES."""
+    molecules = enumerate_molecules(options.seed)
+    roles = splits.assign(molecules, options.seed)
+    for molecule in molecules:
+        print(f"{roles[molecule.smiles]:5s} {molecule.frames:4d} {molecule.smiles}")
+    return 0
+
+
+def _digest(seed: int, text: str) -> int:
+    return int(hashlib.sha256(f"{seed}:{text}".encode()).hexdigest()[:16], 16)
+
+
+def _shard_path(folder: Path, smiles: str) -> Path:
+    return folder / f"{hashlib.sha256(smiles.encode()).hexdigest()[:16]}.npz"
+
+
+def _report_path(shard: Path) -> Path:
+    return shard.with_suffix(".json")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    make = commands.add_parser("generate", help="sample and label molecules")
+    make.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one per core)")
+    make.add_argument("--molecules", type=int, default=None, help="only the first N (default: all)")
+    gather = commands.add_parser("merge", help="gather the shards into train.npz, valid.npz and test.npz")
+    gather.add_argument("--overwrite", action="store_true", help="replace files of an earlier merge")
+    for command, action in ((make, generate), (gather, merge)):
+        command.add_argument("--out", type=Path, required=True, help="folder of the data set")
+        command.set_defaults(action=action)
+    listing = commands.add_parser("list", help="print the entries and their split")
+    listing.set_defaults(action=show)
+    for command in (make, gather, listing):
+        command.add_argument("--seed", type=int, default=SEED)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

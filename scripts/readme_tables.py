@@ -1,0 +1,95 @@
+"""Write the generated tables of README.md between their markers.
+
+Accuracy comes from the models' config.json, relaxations from models/demo.json (a copy of demo-output/report.json),
+energy conservation from models/*/nve.json (of scripts/nve.py).
+
+    python scripts/readme_tables.py            # rewrite
+    python scripts/readme_tables.py --check    # exit 1 if README.md is not up to date
+"""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+
+from sakeff.checkpoint import read_document
+from sakeff.io import write_text
+from sakeff.zoo import list_models, models_folder
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+DEMO = README.parent / "models" / "demo.json"
+
+
+def accuracy_table() -> str:
+    """One row for each bundled model, on its test set."""
+    lines = [
+        "| model | test data | energy MAE (meV) | force MAE (meV/A) | weights |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name in list_models():
+        provenance = read_document(models_folder() / name)["provenance"]
+        test = provenance["metrics"]["test"]
+        size = (models_folder() / name / "weights.safetensors").stat().st_size / 1e6
+        lines.append(
+            f"| `{name}` | {provenance['level_of_theory']}, {test['frames']} unseen frames "
+            f"| {test['energy_mae_meV']:.1f} | {test['force_mae_meV_per_A']:.1f} | {size:.1f} MB |"
+        )
+    return "\n".join(lines)
+
+
+def replace_section(text: str, name: str, table: str) -> str:
+    """Put ``table`` between the markers of ``name``."""
+    pattern = re.compile(rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.DOTALL)
+    if not pattern.search(text):
+        raise SystemExit(f"README.md has no section {name!r}.")
+    return pattern.sub(lambda match: match.group(1) + table + "\n" + match.group(2), text)
+
+
+def demo_table() -> str:
+    """What the last committed run of the demo printed."""
+    report = json.loads(DEMO.read_text(encoding="utf-8"))
+    lines = [
+        "| structure | model | steps | fmax (eV/A) | RMSD to GFN2-xTB (A) | time (s) |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| {row['structure']} | `{row['model']}` | {row['steps']} | {row['fmax']:.4f} | {row['rmsd']:.2f} "
+        f"| {row['seconds']:.0f} |"
+        for row in report["relaxations"]
+    ]
+    return "\n".join([*lines, "", f"Measured on {report['machine']}, {report['date']}."])
+
+
+def nve_table() -> str:
+    """Drift and fluctuation of the total energy of every model that has a report."""
+    lines = [
+        "| model | engine and step | slope (meV/atom/ps) | fluctuation (meV/atom) |",
+        "| --- | --- | --- | --- |",
+    ]
+    for path in sorted(models_folder().glob("*/nve.json")):
+        for model, runs in json.loads(path.read_text(encoding="utf-8"))["runs"].items():
+            lines += [
+                f"| `{model}` | {label} | {run['slope']:.4f} +- {run['slope_error']:.4f} | {run['fluctuation']:.3f} |"
+                for label, run in runs.items()
+            ]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Rewrite or check; the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    before = README.read_text(encoding="utf-8")
+    after = replace_section(before, "accuracy", accuracy_table())
+    after = replace_section(after, "demo", demo_table())
+    after = replace_section(after, "nve", nve_table())
+    if options.check:
+        return int(before != after)
+    write_text(README, after, overwrite=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""The command line: its manual, its exit codes, and each command once on small models."""
+
+import csv
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import ase.io
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from sakeff.checkpoint import load_checkpoint
+from sakeff.cli import main
+from sakeff.export.torchscript import load_program
+from tests.small_models import REPRESENTATIONS, small_model
+from tests.training.builders import make_frames
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return str(small_model(tmp_path_factory.mktemp("cli") / "model"))
+
+
+def run(*arguments, code=0):
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output + str(result.exception)
+    return result
+
+
+def shell(*arguments, code="import sys; from sakeff.cli import main; main(prog_name='sakeff')"):
+    return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True)
+
+
+def processor_time():
+    """Seconds that finished children have used; wall time would measure what else the machine does."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def test_help_reads_like_a_manual_and_is_quick():
+    before = processor_time()
+    done = shell("--help")
+    assert processor_time() - before < 2.0
+    assert done.returncode == 0
+    for word in ("DESCRIPTION", "EXAMPLES", "FILES", "EXIT CODES", *main.commands):
+        assert word in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 100
+
+
+def test_the_command_line_imports_nothing_heavy():
+    heavy = "{'torch', 'ase', 'numpy', 'openmm', 'matplotlib'} & set(sys.modules)"
+    done = shell(code=f"import sys; import sakeff.cli; print({heavy} or 'light')")
+    assert done.stdout.strip() == "light"
+
+
+@pytest.mark.parametrize("command", main.commands)
+def test_every_command_explains_itself(command):
+    text = run(command, "--help").output
+    assert len(text.splitlines()) > 5
+    assert main.commands[command].short_help or main.commands[command].help
+
+
+def test_an_error_is_one_sentence_with_exit_code_2_and_debug_shows_the_rest(tmp_path):
+    done = shell("relax", "riboflavin", "--model", "nothing", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("Error: No model 'nothing': give ")
+    assert len(done.stderr.splitlines()) == 1
+    done = shell("--debug", "relax", "riboflavin", "--model", "nothing")
+    assert "Traceback" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_relax(model, tmp_path):
+    common = ["relax", "ethanol", "--model", model, "--out", tmp_path / "out", "--quiet"]
+    result = run(*common, "--reference", "ethanol_gfn2")
+    assert "converged  yes" in result.output
+    assert "RMSD" in result.output
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"relaxed.xyz", "trajectory.xyz", "energy.png"}
+    assert "exists already" in run(*common, code=2).stderr
+    run(*common, "--overwrite")
+
+
+def test_relax_without_enough_steps_has_its_own_exit_code(model, tmp_path):
+    out = tmp_path / "out"
+    result = run("relax", "ethanol", "--model", model, "--fmax", 1e-9, "--steps", 2, "--out", out, "--quiet", code=3)
+    assert "converged  no, 2 steps were not enough" in result.output
+    assert (out / "relaxed.xyz").is_file()
+
+
+@pytest.mark.parametrize(
+    ("engine", "extra"), [("ase", ()), ("openmm", ("--platform", "Reference", "--backend", "python"))]
+)
+def test_md_and_its_resumption(model, tmp_path, engine, extra):
+    common = ["md", "ethanol", "--model", model, "--engine", engine, "--temperature", 5, "--log-every", 2]
+    common += ["--frame-every", 2, "--checkpoint-every", 4, "--format", "xyz", "--quiet", "--dtype", "float64", *extra]
+    result = run(*common, "--ps", 0.004, "--out", tmp_path, "--relax-first", "--equilibrate", 0.002)
+    assert "ns/day" in result.output
+    run(*common, "--ps", 0.008, "--out", tmp_path, "--resume")
+    rows = list(csv.DictReader((tmp_path / "log.csv").read_text().splitlines()))
+    assert [float(row["step"]) for row in rows] == list(range(0, 17, 2))
+    assert len(ase.io.read(tmp_path / "trajectory.xyz", ":")) == 9
+
+
+def test_export_info_and_models(model, tmp_path):
+    path = tmp_path / "program.pt"
+    assert "float64" in run("export", model, "--out", path, "--dtype", "float64", "--skin", 0.7).output
+    assert load_program(path).header.skin == 0.7
+    card = run("info", path).output
+    assert "sakeff-program-1" in card
+    assert "exists already" in run("export", model, "--out", path, code=2).stderr
+    assert "exported already" in run("export", path, "--out", tmp_path / "again.pt", code=2).stderr
+    card = run("info", model).output
+    expected = ("so3krates", "H C N O", "random numbers", "force_mae_meV_per_A", "12.5", "float32", "weights.safe")
+    assert all(text in card for text in expected)
+    assert run("models").output.startswith("model")
+
+
+@pytest.fixture
+def data(tmp_path):
+    make_frames().save(tmp_path / "frames.npz")
+    return tmp_path / "frames.npz"
+
+
+def test_train_and_evaluate(data, tmp_path):
+    recipe = {
+        "data": {"path": str(data), "train": 8, "validation": 2},
+        "potential": {"representation": REPRESENTATIONS["so3krates"]},
+        "steps": 4,
+        "batch_size": 4,
+        "schedule": {"warmup_steps": 1},
+    }
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    out = tmp_path / "run"
+    assert str(out / "model") in run("train", tmp_path / "recipe.yaml", "--out", out, "--quiet").output
+    assert load_checkpoint(out / "model").config.elements == [1, 8]
+    files = ["--out", tmp_path / "metrics.json", "--plot", tmp_path / "parity.png"]
+    text = run("evaluate", out / "model", data, *files).output
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["frames"] == 12
+    assert all(name in text for name in metrics)
+    assert np.isfinite(metrics["force_mae_meV_per_A"])
+    assert (tmp_path / "parity.png").stat().st_size > 1000
+    assert "exists already" in run("evaluate", out / "model", data, *files, code=2).stderr
+    assert "KEY=VALUE" in run("evaluate", out / "model", data, "--option", "labels", code=2).stderr
+
+
+def test_data_from_a_local_folder(tmp_path):
+    result = run("data", "ethanol", "--out", tmp_path, "--source", tmp_path / "mirror", "--quiet", code=2)
+    assert "give a local folder" in result.stderr
+    assert "MD17 has no caffeine" in run("data", "caffeine", "--out", tmp_path, "--quiet", code=2).stderr

@@ -1,0 +1,197 @@
+"""The data set generator: what is enumerated, how it is split, that labels are right and a run can be resumed."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rdkit", reason="rdkit is not installed (extra [data])")
+pytest.importorskip("tblite", reason="tblite is not installed (extra [data])")
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+
+import make_gfn2_dataset as generator
+from gfn2 import curated, geometry, labels, molecules, sampling, splits
+from rdkit import Chem
+
+from sakeff.data.frames import load
+from sakeff.errors import DataError
+
+RIBOFLAVIN = "Cc1cc2nc3c(=O)[nH]c(=O)nc-3n(C[C@H](O)[C@H](O)[C@H](O)CO)c2cc1C"
+
+
+@pytest.fixture(scope="module")
+def entries() -> list[molecules.Molecule]:
+    return molecules.enumerate_molecules()
+
+
+@pytest.fixture(scope="module")
+def roles(entries) -> dict[str, str]:
+    return splits.assign(entries, molecules.SEED)
+
+
+def test_enough_distinct_molecules_and_scaffolds(entries):
+    single = [entry.smiles for entry in entries if not entry.is_complex]
+    assert len({entry.smiles for entry in entries}) == len(entries)
+    assert len(single) >= 1500
+    assert len({molecules.scaffold(smiles) for smiles in single} - {""}) >= 300
+    assert sum(entry.frames for entry in entries) >= 60_000
+
+
+def test_every_entry_is_canonical_and_in_scope(entries):
+    for entry in entries:
+        mol = Chem.AddHs(Chem.MolFromSmiles(entry.smiles))
+        assert 2 <= mol.GetNumAtoms() <= 23, entry
+        assert {atom.GetSymbol() for atom in mol.GetAtoms()} <= set("HCNO"), entry
+        assert Chem.GetFormalCharge(mol) == 0, entry
+        assert not any(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms()), entry
+        assert molecules.canonical(entry.smiles) == entry.smiles
+
+
+def test_test_structures_are_never_in(entries):
+    names = {part for entry in entries for part in entry.smiles.split(".")}
+    assert not names & {molecules.canonical(smiles) for smiles in curated.FORBIDDEN}
+    assert molecules.forbidden_in(f"O.{RIBOFLAVIN}")
+    assert molecules.forbidden_in("CC(=O)" + "N[C@@H](C)C(=O)" * 10 + "N")
+    assert not molecules.forbidden_in("CC(=O)NC(C)C(=O)NC")
+
+
+def test_shards_of_test_structures_are_refused(tmp_path):
+    with pytest.raises(DataError, match="kept for tests"):
+        generator.make_shard(molecules.Molecule(RIBOFLAVIN, 40), tmp_path, 1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_relevant_molecules_come_first(entries):
+    first = {entry.smiles for entry in entries[:200]}
+    for smiles in ("CC(=O)NC(C)C(=O)NC", "CNC(C)=O", "OCC(O)C(O)C(O)CO", "Cc1ccccc1C", "O.O", "O=c1cc[nH]c(=O)[nH]1"):
+        assert molecules.canonical(smiles) in first
+
+
+def test_curated_smiles_are_all_used(entries):
+    names = {entry.smiles for entry in entries}
+    known = {molecules.canonical(smiles) for smiles in curated.RELEVANT + curated.CURATED}
+    assert known <= names
+
+
+def test_same_seed_same_list(entries):
+    assert molecules.enumerate_molecules() == entries
+
+
+def test_split_holds_out_whole_molecules_that_no_complex_shows(entries, roles):
+    complexes = [entry.smiles for entry in entries if entry.is_complex]
+    shown = {part for smiles in complexes for part in smiles.split(".")}
+    counts = {role: sum(r == role and "." not in s for s, r in roles.items()) for role in ("test", "valid")}
+    assert counts == {"test": 160, "valid": 60}
+    assert not {s for s, role in roles.items() if role != "train"} & shown
+    assert {roles[entry.smiles] for entry in entries if entry.frames == molecules.RELEVANT_FRAMES} == {"train"}
+
+
+def test_a_molecule_never_changes_sides_with_the_order(entries, roles):
+    assert splits.assign(entries[::-1], molecules.SEED) == roles
+
+
+def test_forces_are_the_derivative_of_the_energy():
+    numbers = np.array([8, 1, 1])
+    positions = np.array([[0.0, 0.0, 0.1], [0.8, 0.1, -0.5], [-0.7, 0.2, -0.6]])
+    _, forces = labels.energy_and_forces(numbers, positions)
+    step = np.zeros_like(positions)
+    step[1, 0] = 1e-3
+    ahead, behind = (labels.energy_and_forces(numbers, positions + sign * step)[0] for sign in (1, -1))
+    np.testing.assert_allclose(forces[1, 0], (behind - ahead) / 2e-3, rtol=2e-4)
+
+
+def test_broken_graphs_are_dropped_and_counted():
+    mol, (start,) = geometry.embed("O", 1, 3)
+    numbers, pairs = np.array([8, 1, 1]), geometry.bonds(mol)
+    torn = geometry.scale_bond(mol, start, (0, 1), 2.0)
+    clash = geometry.scale_bond(mol, start, (0, 1), 0.3)
+    samples = [sampling.Sample(start), sampling.Sample(torn), sampling.Sample(clash, intact=False)]
+    kept, dropped = sampling.labelled(numbers, pairs, samples, max_force=30.0)
+    assert len(kept) == 1
+    assert dropped == {"broken graph": 1, "no SCF convergence": 0, "force too large": 1}
+
+
+def test_turning_a_bond_moves_one_side_and_keeps_all_bonds():
+    mol, (start,) = geometry.embed("CCO", 1, 3)
+    turned = geometry.turn(mol, start, (0, 1), 1.0)
+    pairs = geometry.bonds(mol)
+    before, after = (np.linalg.norm(p[pairs[:, 0]] - p[pairs[:, 1]], axis=1) for p in (start, turned))
+    np.testing.assert_allclose(after, before, atol=1e-12)
+    np.testing.assert_array_equal(turned[[0, 3, 4, 5]], start[[0, 3, 4, 5]])
+    assert np.linalg.norm(turned - start, axis=1).max() > 0.3
+
+
+@pytest.mark.parametrize(("ratio", "gap"), [(0.7, None), (1.1, None), (1.0, 5.0)])
+def test_placing_brings_the_closest_pair_to_the_wanted_distance(ratio, gap):
+    rng = np.random.default_rng(5)
+    mol, (water,) = geometry.embed("O", 1, 3)
+    numbers = np.array([8, 1, 1])
+    second = geometry.place(numbers, water, numbers, water, ratio, gap, rng)
+    distance = np.linalg.norm(water[:, None] - second[None], axis=-1)
+    if gap is None:
+        both = np.concatenate([water, second])
+        pairs = np.concatenate([geometry.bonds(mol), geometry.bonds(mol) + 3])
+        assert geometry.closest_contact(np.tile(numbers, 2), both, pairs) == pytest.approx(ratio, rel=1e-9)
+    else:
+        assert distance.min() == pytest.approx(gap, rel=1e-9)
+
+
+def test_normal_modes_of_water():
+    _, (start,) = geometry.embed("O", 1, 3)
+    numbers = np.array([8, 1, 1])
+    minimum = sampling.relaxation(numbers, start)[-1]
+    stiffness, _ = sampling.normal_modes(numbers, minimum)
+    assert stiffness.shape == (3,)
+    # wavenumbers of water with GFN2-xTB: one bend near 1540, two stretches near 3650 per cm
+    wavenumbers = np.sqrt(stiffness) * 521.47
+    assert 1400 < wavenumbers[0] < 1700
+    assert np.all((wavenumbers[1:] > 3400) & (wavenumbers[1:] < 3900))
+
+
+def _run(out: Path, *more: str) -> int:
+    return generator.main(["generate", "--out", str(out), "--workers", "1", *more])
+
+
+def test_generate_resumes_and_repeats(tmp_path, monkeypatch):
+    tiny = [molecules.Molecule("O", 12), molecules.Molecule("O.[H][H]", 12)]
+    monkeypatch.setattr(generator, "enumerate_molecules", lambda seed: tiny)
+    assert _run(tmp_path, "--molecules", "1") == 0
+    shards = tmp_path / "shards"
+    (first,) = shards.glob("*.npz")
+    stamp = first.stat().st_mtime_ns
+    assert _run(tmp_path) == 0
+    assert first.stat().st_mtime_ns == stamp
+    assert len(list(shards.glob("*.npz"))) == 2
+    frames = load(first)
+    assert len(frames) >= 6
+    assert set(frames.groups) == {"O"}
+    assert frames.level_of_theory.startswith("GFN2-xTB (tblite")
+    report = json.loads(first.with_suffix(".json").read_text())
+    assert report["frames"] == len(frames)
+    assert _run(tmp_path / "again", "--molecules", "1") == 0
+    assert load(tmp_path / "again" / "shards" / first.name).sha256() == frames.sha256()
+
+
+def test_merge_splits_by_molecule_and_keeps_old_files(tmp_path, monkeypatch, capsys):
+    tiny = [molecules.Molecule(smiles, 6) for smiles in ("O", "N", "C")]
+    monkeypatch.setattr(generator, "enumerate_molecules", lambda seed: tiny)
+    sides = dict(zip(("O", "N", "C"), generator.SPLITS, strict=True))
+    monkeypatch.setattr(splits, "assign", lambda entries, seed: sides)
+    merge = ["merge", "--out", str(tmp_path)]
+    assert generator.main(merge) == 1
+    assert "no shards for train, valid, test" in capsys.readouterr().err
+    assert _run(tmp_path) == 0
+    capsys.readouterr()
+    assert generator.main(merge) == 0
+    summary = json.loads(capsys.readouterr().out)
+    for smiles, name in sides.items():
+        frames = load(tmp_path / f"{name}.npz")
+        assert set(frames.groups) == {smiles}
+        assert summary[name]["frames"] == len(frames)
+        assert summary[name]["sha256"] == frames.sha256()
+    assert generator.main(merge) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert generator.main([*merge, "--overwrite"]) == 0

@@ -1,0 +1,36 @@
+"""Cards and README tables are what their generators make of the committed numbers."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sakeff.card import CARD_FILE, make_card
+from sakeff.checkpoint import read_document
+from sakeff.errors import CheckpointError
+from sakeff.zoo import list_models, models_folder
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_the_card_is_generated(name):
+    folder = models_folder() / name
+    assert (folder / CARD_FILE).read_text(encoding="utf-8") == make_card(folder)
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_the_card_shows_the_test_error(name):
+    test = read_document(models_folder() / name)["provenance"]["metrics"]["test"]
+    assert f"{test['force_mae_meV_per_A']:.3g} meV/A" in make_card(models_folder() / name)
+
+
+def test_a_folder_without_a_checkpoint_has_no_card(tmp_path):
+    with pytest.raises(CheckpointError, match="does not exist"):
+        make_card(tmp_path)
+
+
+def test_the_tables_of_the_readme_are_generated():
+    done = subprocess.run([sys.executable, "scripts/readme_tables.py", "--check"], cwd=ROOT, check=False)
+    assert done.returncode == 0, "run python scripts/readme_tables.py"

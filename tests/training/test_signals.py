@@ -1,0 +1,26 @@
+import os
+import signal
+import threading
+
+from sakeff.training.signals import stop_request
+
+
+def test_a_signal_is_noted_and_the_old_handler_comes_back():
+    before = signal.getsignal(signal.SIGTERM)
+    with stop_request() as request:
+        assert request.received is None
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert request.received == "SIGTERM"
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_other_threads_are_left_alone():
+    def listen():
+        with stop_request() as request:
+            seen.append(request.received)
+
+    seen = []
+    thread = threading.Thread(target=listen)
+    thread.start()
+    thread.join()
+    assert seen == [None]
