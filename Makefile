@@ -11,7 +11,8 @@ demo: $(STAMP)
 	$(BIN)/python scripts/demo.py
 
 test: $(STAMP) lint
-	$(BIN)/python -m pytest -n 2
+	# Two workers with one thread each: more threads than cores make small operations wait for each other.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

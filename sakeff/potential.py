@@ -81,7 +81,7 @@ class Potential(nn.Module):
             forces = forces + forces_from_gradient(gradients[i], edges[i], n_atoms)
             virial = virial + virial_from_gradient(gradients[i], edges[i], system.batch, n_structures)
         if not self.training:
-            atomic_energy = atomic_energy.detach()
+            atomic_energy, virial = atomic_energy.detach(), virial.detach()
         energy = segment_sum(atomic_energy, system.batch, n_structures)
         return Prediction(energy, atomic_energy, forces, stress_from_virial(virial, system))
 

@@ -115,3 +115,8 @@ def test_forces_without_gradients_are_refused():
     potential = make_potential(SAKE).eval()
     with torch.no_grad(), pytest.raises(GradientsDisabledError, match="no_grad"):
         evaluate(potential, ethanol())
+
+
+def test_predictions_carry_no_graph_in_evaluation_mode():
+    prediction = evaluate(make_potential(SAKE).eval(), triclinic_box())
+    assert not any(value.requires_grad for value in prediction)

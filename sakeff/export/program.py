@@ -123,6 +123,6 @@ class Program(nn.Module):
     def evaluate(self, system: System, edges: List[Edges]) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
         """The prediction as plain tensors."""
         prediction = self.potential.predict(system, edges)
-        stress = prediction.stress[0].detach().to(torch.float64)
+        stress = prediction.stress[0].to(torch.float64)
         stress = torch.where(system.pbc.any(), stress, torch.zeros_like(stress))
         return prediction.energy[0], prediction.atomic_energy, prediction.forces.to(torch.float64), stress
