@@ -10,8 +10,8 @@ STAMP := $(VENV)/.installed
 demo: $(STAMP)
 	$(BIN)/python scripts/demo.py
 
+# Two workers with one thread each: more threads than cores make small operations wait for each other.
 test: $(STAMP) lint
-	# Two workers with one thread each: more threads than cores make small operations wait for each other.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: $(STAMP)

@@ -27,7 +27,7 @@ def make_card(folder: Path) -> str:
         "## Errors\n\nOn data the model never saw in training.\n",
         _errors(provenance["metrics"]),
         "## Training\n",
-        _training(provenance),
+        _training(provenance, sorted(path.name for path in Path(folder).glob("recipe*.yaml"))),
     ]
     return "\n".join(parts)
 
@@ -58,15 +58,15 @@ def _errors(metrics: dict[str, Any]) -> str:
     return _table(header, rows)
 
 
-def _training(provenance: dict[str, Any]) -> str:
+def _training(provenance: dict[str, Any], recipes: list[str]) -> str:
     metrics = provenance["metrics"]
     rows = [
-        ("steps", metrics["steps"]),
-        ("wall time", f"{metrics['minutes']:.0f} min"),
+        ("steps of the last recipe", metrics["steps"]),
+        ("its wall time", f"{metrics['minutes']:.0f} min"),
         ("seed", provenance["seed"]),
         ("training data, SHA-256", provenance["data_sha256"]),
         ("code version", provenance["code_version"]),
-        ("recipe", "recipe.yaml beside this card"),
+        ("recipes, beside this card", ", ".join(recipes)),
     ]
     return _table(("", ""), rows)
 
