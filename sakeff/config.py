@@ -66,11 +66,11 @@ def build_potential(config: PotentialConfig, seed: int = 0) -> Potential:
             representation,
             EnergyReadout(representation.width),
         )
-        potential.apply(_initialise)
+        potential.apply(initialise_weights)
     return potential
 
 
-def _initialise(module: nn.Module) -> None:
+def initialise_weights(module: nn.Module) -> None:
     """Weights of variance 1/fan-in and zero biases, so that signals keep their size from layer to layer."""
     if isinstance(module, nn.Linear):
         fan_in = module.fan_in if isinstance(module, PartLinear) else module.in_features

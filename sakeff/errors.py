@@ -41,6 +41,14 @@ class EngineUnavailableError(SakeffError, ImportError):
     """An optional engine or library is not installed or does not load."""
 
 
+class OperatorsUnavailableError(SakeffError, ImportError):
+    """The C++ operators of the fast path cannot be compiled or loaded."""
+
+
+class AgreementError(SakeffError, RuntimeError):
+    """A fast path differs from the reference by more than it may."""
+
+
 class SimulationError(SakeffError, RuntimeError):
     """A simulation or an optimisation failed: numbers went non-finite or a bond exploded."""
 

@@ -1,7 +1,8 @@
 """Write the generated tables of README.md between their markers.
 
 Accuracy comes from the models' config.json, relaxations from models/demo.json (a copy of demo-output/report.json),
-energy conservation from models/*/nve.json (of scripts/nve.py).
+energy conservation from models/*/nve.json (of scripts/nve.py), speed from docs/benchmark.json
+(of scripts/benchmark.py).
 
     python scripts/readme_tables.py            # rewrite
     python scripts/readme_tables.py --check    # exit 1 if README.md is not up to date
@@ -13,12 +14,16 @@ import re
 import sys
 from pathlib import Path
 
+from benchmarks.document import read_runs
+from benchmarks.tables import readme_section
+
 from sakeff.checkpoint import read_document
 from sakeff.io import write_text
 from sakeff.zoo import list_models, models_folder
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 DEMO = README.parent / "models" / "demo.json"
+BENCHMARK = README.parent / "docs" / "benchmark.json"
 
 
 def accuracy_table() -> str:
@@ -85,6 +90,7 @@ def main() -> int:
     after = replace_section(before, "accuracy", accuracy_table())
     after = replace_section(after, "demo", demo_table())
     after = replace_section(after, "nve", nve_table())
+    after = replace_section(after, "speed", readme_section(read_runs(BENCHMARK)))
     if options.check:
         return int(before != after)
     write_text(README, after, overwrite=True)

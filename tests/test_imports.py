@@ -79,7 +79,8 @@ ALLOWED = {
     "checkpoint": CORE | {"config", "potential"},
     "zoo": CORE | {"checkpoint", "potential"},
     "data": CORE | {"neighbours"},
-    "export": CORE | {"neighbours", "potential", "config", "checkpoint", "zoo", ""},
+    "fast": CORE | {"representations", "potential"},
+    "export": CORE | {"fast", "neighbours", "potential", "config", "checkpoint", "zoo", ""},
 }
 
 

@@ -21,11 +21,12 @@ def export(model: str, out: Path, dtype: str, skin: float | None, overwrite: boo
     """Write MODEL (a bundled name or checkpoint folder) as a TorchScript file that runs with torch alone.
 
     The file takes any molecule or box of its elements, checks its input, and carries a header that sakeff info prints.
-    It is compared with the model it comes from before it is written.
+    It is compared with the model it comes from before it is written. Where a compiler is, a second, faster file that
+    needs this machine's C++ operators is written beside it (program.native.pt) and used when the first is opened.
     """
     from sakeff.checkpoint import load_checkpoint
     from sakeff.errors import CheckpointError
-    from sakeff.export.torchscript import export_program
+    from sakeff.export.torchscript import export_both
     from sakeff.zoo import resolve_model
 
     path = resolve_model(model)
@@ -34,5 +35,5 @@ def export(model: str, out: Path, dtype: str, skin: float | None, overwrite: boo
     checkpoint = load_checkpoint(path)
     options = {} if skin is None else {"skin": skin}
     potential, provenance = checkpoint.potential, checkpoint.provenance
-    header = export_program(potential, out, provenance, dtype=dtype, overwrite=overwrite, **options)
-    click.echo(f"{out}: {header.dtype}, {out.stat().st_size:,} bytes, agrees with the model")
+    for file in export_both(potential, out, provenance, dtype=dtype, overwrite=overwrite, **options):
+        click.echo(f"{file}: {dtype}, {file.stat().st_size:,} bytes, agrees with the model")

@@ -22,6 +22,7 @@ def info(model: str) -> None:
 def checkpoint_card(folder: Path) -> list[tuple[str, str]]:
     """Names and values about a checkpoint folder; the checkpoint is loaded, so a damaged one is noticed."""
     from sakeff.checkpoint import load_checkpoint, read_document
+    from sakeff.fast.accelerate import accelerate
 
     document, checkpoint = read_document(folder), load_checkpoint(folder)
     potential = checkpoint.potential
@@ -35,6 +36,7 @@ def checkpoint_card(folder: Path) -> list[tuple[str, str]]:
         ("cutoffs / A", ", ".join(f"{cutoff:g}" for cutoff in potential.requests())),
         ("parameters", f"{sum(parameter.numel() for parameter in parameters):,}"),
         ("dtype", str(parameters[0].dtype).removeprefix("torch.")),
+        ("kernels here", "{1} ({2})".format(*accelerate(potential, "auto", parameters[0].dtype))),
         ("weights sha256", document["weights_sha256"]),
         *_flatten(checkpoint.provenance),
         *_files(folder),

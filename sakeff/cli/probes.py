@@ -96,10 +96,9 @@ PROBES = [
     ),
     Probe("TorchForce (CUDA)", _torch_force("CUDA"), _CUDA_PLUGIN),
     Probe(
-        "compiler",
-        "import shutil, sys\nname = next((c for c in ('c++', 'g++', 'clang++') if shutil.which(c)), None)\n"
-        "assert name, 'no C++ compiler on the path'; print(name)",
-        "apt install g++ (needed only for torch.compile)",
+        "C++ operators",
+        "from sakeff.fast.build import load_operators\nload_operators()\nprint('compiled for this processor')",
+        "apt install g++ and pip install ninja, or accept kernels='torch', which is slower",
     ),
     Probe("mdtraj", _version("mdtraj"), _OPENMM),
     Probe("matplotlib (plots)", _version("matplotlib"), "pip install 'sakeff[train]'"),

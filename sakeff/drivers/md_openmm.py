@@ -88,7 +88,8 @@ def _system(atoms: Atoms, model: Any, options: dict[str, Any]) -> Any:
 
     build = sakeff.openmm_system  # says what to install where OpenMM is missing
     charge, spin = electrons(atoms)
-    return build(model, topology_of(atoms), charge=charge, spin=spin, **options)
+    positions = atoms.positions * import_module("openmm").unit.angstrom
+    return build(model, topology_of(atoms), charge=charge, spin=spin, positions=positions, **options)
 
 
 def _context(mm: Any, system: Any, integrator: Any, platform: str | None, precision: str | None) -> Any:

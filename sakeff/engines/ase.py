@@ -11,7 +11,9 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from sakeff.engines.models import open_model, structure_errors
 from sakeff.errors import StructureError
 from sakeff.export.program import gradients_enabled
+from sakeff.export.torchscript import check_on
 from sakeff.potential import Potential
+from sakeff.types import single_system
 
 # Partial charges and magnetic moments are rounded in files: sums this near to an integer mean it.
 ROUNDING = 0.05
@@ -36,10 +38,13 @@ class SAKECalculator(Calculator):
             and finite differences of vibrations need smoother forces than a float32 network gives. float32 is about
             twice as fast.
         skin: A, of the Verlet list; default 0.5, or that of the exported file.
+        kernels: "native" (C++ operators), "torch" (needs no compiler), "reference" (the potential as it was trained),
+            or "auto": the first of them that is to be had. ``header.kernels`` says which it is. A fast path is compared
+            with the reference on the first structure of each composition.
 
-    Raises CheckpointError and ConfigError at once, and StructureError at evaluation, before any number: for no atoms,
-    unknown elements, non-finite or overlapping (< 0.3 A) atoms, a periodic cell without volume, and a charge or spin
-    that the model was not trained for.
+    Raises CheckpointError and ConfigError at once, AgreementError if a fast path differs from the reference, and
+    StructureError at evaluation, before any number: for no atoms, unknown elements, non-finite or overlapping (< 0.3 A)
+    atoms, a periodic cell without volume, and a charge or spin that the model was not trained for.
 
     """
 
@@ -51,9 +56,12 @@ class SAKECalculator(Calculator):
         device: str = "cpu",
         dtype: str | None = None,
         skin: float | None = None,
+        kernels: str = "auto",
     ) -> None:
         super().__init__()
-        self.program, self.header = open_model(model, USUAL_DTYPE, dtype, skin, device)
+        self.opened = open_model(model, USUAL_DTYPE, dtype, skin, device, kernels)
+        self.program, self.header = self.opened.program, self.opened.header
+        self.compared: set[bytes] = set()  # compositions
         self.device = torch.device(device)
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
@@ -71,6 +79,7 @@ class SAKECalculator(Calculator):
         self.results = {}
         with structure_errors(), gradients_enabled():
             energy, atomic, forces, stress = self.program(*self._inputs(), *electrons(self.atoms))
+            self._compare_once()
         self.results = {
             "energy": float(energy),
             "free_energy": float(energy),
@@ -79,6 +88,13 @@ class SAKECalculator(Calculator):
         }
         if self.atoms.pbc.any() and self.atoms.cell.rank == 3:
             self.results["stress"] = full_3x3_to_voigt_6_stress(stress.cpu().numpy())
+
+    def _compare_once(self) -> None:
+        composition = self.atoms.numbers.tobytes() + self.atoms.pbc.tobytes()
+        if composition not in self.compared:
+            numbers, positions, cell, pbc = self._inputs()
+            check_on(self.opened, single_system(numbers, positions, cell, pbc))
+            self.compared.add(composition)
 
     def _inputs(self) -> list[torch.Tensor]:
         """Numbers, positions, cell and pbc on the device."""

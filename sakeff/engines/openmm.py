@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+import torch
 from torch import nn
 
 from sakeff.engines.models import Model, open_model
@@ -11,7 +13,8 @@ from sakeff.errors import ConfigError, EngineUnavailableError, StructureError
 from sakeff.export.checks import check_state
 from sakeff.export.header import ProgramHeader
 from sakeff.export.openmm_adapter import OpenMMAdapter
-from sakeff.export.torchscript import scripted
+from sakeff.export.torchscript import check_on, scripted
+from sakeff.types import System, single_system
 
 openmm = load_openmm()
 from openmm import unit  # noqa: E402 (only once it is known to load)
@@ -44,6 +47,8 @@ def openmm_force(
     skin: float | None = None,
     periodic: bool | None = None,
     device: str = "cpu",
+    kernels: str = "auto",
+    positions: "unit.Quantity | None" = None,
 ) -> "openmm.Force":
     """A trained potential as an OpenMM force: energy in kJ/mol, forces in kJ/mol/nm.
 
@@ -60,6 +65,10 @@ def openmm_force(
         skin: A, of the Verlet list; default 0.5, or that of the exported file.
         periodic: default: whether the topology has box vectors; atomic numbers alone are taken as open.
         device: of torch, for the python backend; a TorchForce runs where its platform runs.
+        kernels: "native" (C++ operators on the CPU), "torch" (needs no compiler), "reference" (the potential as it was
+            trained), or "auto": the first of them that is to be had. A fast path has been compared with the reference
+            on small structures of the model's elements when the force exists.
+        positions: of all particles; if given, a fast path is compared with the reference there, too.
 
     The neighbour list follows the box at each step and accepts wrapped and unwrapped positions alike. Atoms nearer than
     0.3 A have infinite energy and NaN forces: the minimiser and barostats step back, and dynamics end with OpenMM's
@@ -79,8 +88,10 @@ def openmm_force(
         periodic = isinstance(topology_or_numbers, Topology) and topology_or_numbers.getPeriodicBoxVectors() is not None
     chosen = _particles(particles, len(everything))
     numbers = [everything[index] for index in chosen]
-    opened = open_model(model, USUAL_DTYPE, dtype, skin)
+    opened = open_model(model, USUAL_DTYPE, dtype, skin, kernels=kernels)
     _check_fit(opened.header, numbers, periodic, float(charge), float(spin))
+    if positions is not None:
+        check_on(opened, _structure(topology_or_numbers, positions, numbers, chosen, periodic))
     return make(Setup(opened.program, numbers, chosen, len(everything), periodic, charge, spin, device))
 
 
@@ -96,6 +107,8 @@ def openmm_system(
     device: str = "cpu",
     hydrogen_mass: "float | unit.Quantity | None" = None,
     remove_cm_motion: bool = True,
+    kernels: str = "auto",
+    positions: "unit.Quantity | None" = None,
 ) -> "openmm.System":
     """A ready OpenMM system in which the potential acts on all atoms of a topology.
 
@@ -105,8 +118,9 @@ def openmm_system(
     are bonded to. A topology without bonds can get them from ``topology.createStandardBonds()``.
     """
     force = openmm_force(
-        model, topology, backend, charge=charge, spin=spin, dtype=dtype, skin=skin, periodic=periodic, device=device
-    )
+        model, topology, backend, charge=charge, spin=spin, dtype=dtype, skin=skin, periodic=periodic, device=device,
+        kernels=kernels, positions=positions,
+    )  # fmt: skip
     system = openmm.System()
     for atom in topology.atoms():
         system.addParticle(atom.element.mass)
@@ -192,6 +206,21 @@ def _box(topology: Topology) -> "unit.Quantity":
     if box is None:
         raise StructureError("The topology has no box vectors; set them, or use periodic=False.")
     return box
+
+
+def _structure(
+    topology_or_numbers: Topology | Sequence[int],
+    positions: "unit.Quantity",
+    numbers: list[int],
+    chosen: list[int],
+    periodic: bool,
+) -> System:
+    """What the potential acts on, at positions of all particles."""
+    here = np.asarray(positions.value_in_unit(unit.angstrom))[chosen]
+    if not (periodic and isinstance(topology_or_numbers, Topology)):
+        return single_system(torch.tensor(numbers), torch.tensor(here))
+    cell = torch.tensor(np.asarray(_box(topology_or_numbers).value_in_unit(unit.angstrom)))
+    return single_system(torch.tensor(numbers), torch.tensor(here), cell, torch.ones(3, dtype=torch.bool))
 
 
 def _numbers(topology_or_numbers: Topology | Sequence[int]) -> list[int]:

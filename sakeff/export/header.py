@@ -29,6 +29,7 @@ class ProgramHeader(BaseModel):
     cutoffs: list[float | None]  # A
     skin: float  # A
     dtype: Literal["float32", "float64"]
+    kernels: Literal["native", "torch", "reference"] = "reference"  # native: needs the compiled operators
     units: Literal["eV, angstrom"]
     weights_sha256: str
     reference_energies: dict[int, float]  # eV of each element, contained in the energy
@@ -60,7 +61,9 @@ def weights_sha256(potential: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def make_header(program: nn.Module, skin: float, dtype: str, provenance: dict[str, Any]) -> ProgramHeader:
+def make_header(
+    program: nn.Module, skin: float, dtype: str, provenance: dict[str, Any], kernels: str = "reference"
+) -> ProgramHeader:
     """Describe an eager program; ``provenance`` is that of the checkpoint and is carried along."""
     potential = program.potential
     elements = potential.elements.tolist()
@@ -73,6 +76,7 @@ def make_header(program: nn.Module, skin: float, dtype: str, provenance: dict[st
         cutoffs=[None if math.isinf(cutoff) else cutoff for cutoff in program.cutoffs],
         skin=skin,
         dtype=dtype,
+        kernels=kernels,
         units=UNITS,
         weights_sha256=weights_sha256(potential),
         reference_energies={number: float(energies[number]) for number in elements},

@@ -5,15 +5,15 @@ from typing import List, Optional
 
 from torch import Tensor, nn
 
-from sakeff.errors import ConfigError
+from sakeff.nn.choose import choose
+
+ACTIVATIONS = {"silu": nn.SiLU, "softplus": nn.Softplus, "celu": nn.CELU}
 
 
 def make_activation(name: str) -> nn.Module:
     """``silu`` and ``softplus`` are smooth; ``celu`` is the literal choice of SAKE after eq. 9 and only C1."""
-    activations = {"silu": nn.SiLU, "softplus": nn.Softplus, "celu": nn.CELU}
-    if name not in activations:
-        raise ConfigError(f"Unknown activation {name!r}; choose one of {sorted(activations)}.")
-    return activations[name]()
+    activation: nn.Module = choose(ACTIVATIONS, "activation", name)()
+    return activation
 
 
 def make_mlp(sizes: List[int], last_bias: bool = True) -> nn.Sequential:

@@ -3,20 +3,25 @@
 from typing import Any
 
 from sakeff.errors import ConfigError
+from sakeff.nn.choose import choose
+from sakeff.representations.invariant_attention import InvariantAttention
 from sakeff.representations.sake import Sake
+from sakeff.representations.scalar_interaction import siformer, sinet
 from sakeff.representations.so3krates import So3krates
 
-REPRESENTATIONS = {
+REPRESENTATIONS: dict[str, Any] = {
     "sake": Sake,
     "so3krates": So3krates,
+    "invariant-attention": InvariantAttention,
+    "sinet": sinet,
+    "siformer": siformer,
 }
 
 
 def make_representation(name: str, **hyperparameters: Any) -> Any:
     """The representation called ``name``; raises ConfigError for unknown names and hyperparameters."""
-    if name not in REPRESENTATIONS:
-        raise ConfigError(f"Unknown representation {name!r}; choose one of {sorted(REPRESENTATIONS)}.")
+    build = choose(REPRESENTATIONS, "representation", name)
     try:
-        return REPRESENTATIONS[name](**hyperparameters)
+        return build(**hyperparameters)
     except TypeError as error:
         raise ConfigError(f"The configuration of representation {name!r} does not fit: {error}.") from error

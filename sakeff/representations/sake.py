@@ -24,7 +24,8 @@ from typing import List, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sakeff.errors import ConfigError
+from sakeff.nn.attention import NORMALISATIONS, enveloped_exp
+from sakeff.nn.choose import choose
 from sakeff.nn.cutoffs import make_envelope
 from sakeff.nn.mlp import PairLinear, PartLinear, make_activation, make_mlp
 from sakeff.nn.radial import GaussianBasis
@@ -64,27 +65,6 @@ class EdgeEmbedding(nn.Module):
         return self.output(hidden)
 
 
-class SmoothNormalisation(nn.Module):
-    """``w / (1 + sum w)``: goes to zero with the last neighbour. Default of eq. 10."""
-
-    def forward(self, weight: Tensor, centre: Tensor, n_atoms: int) -> Tensor:
-        """(E, H) to (E, H)."""
-        return weight / (1.0 + segment_sum(weight, centre, n_atoms)).index_select(0, centre)
-
-
-class LiteralNormalisation(nn.Module):
-    """``w / sum w``, eq. 10 as printed: stays 1 for a last neighbour up to the cutoff, then jumps to 0."""
-
-    def forward(self, weight: Tensor, centre: Tensor, n_atoms: int) -> Tensor:
-        """(E, H) to (E, H)."""
-        total = segment_sum(weight, centre, n_atoms)
-        total = torch.where(total > 0, total, torch.ones_like(total))
-        return weight / total.index_select(0, centre)
-
-
-NORMALISATIONS = {"smooth": SmoothNormalisation, "literal": LiteralNormalisation}
-
-
 class SemanticAttention(nn.Module):
     """Eqs. 8-10, H heads: envelope times ``exp(sigma(a_h . h_e))``, normalised over the neighbours of an atom."""
 
@@ -98,9 +78,7 @@ class SemanticAttention(nn.Module):
     def forward(self, edge_features: Tensor, envelope: Tensor, centre: Tensor, n_atoms: int) -> Tensor:
         """(E, F) and (E,) to attention weights (E, H)."""
         score = self.activation(self.score(edge_features))
-        # An edge far beyond the cutoff (padding, a long list) must not overflow before its envelope makes it zero.
-        score = torch.exp(score.masked_fill(envelope.unsqueeze(-1) == 0.0, 0.0))
-        return self.normalisation(score * envelope.unsqueeze(-1), centre, n_atoms)
+        return self.normalisation(enveloped_exp(score, envelope), centre, n_atoms)
 
 
 class DistanceAttention(nn.Module):
@@ -293,15 +271,15 @@ class Sake(nn.Module):
         self.envelope = make_envelope(envelope, cutoff, envelope_exponent)
         self.layers = nn.ModuleList()
         for index in range(layers):
-            make_normalisation = _choose(NORMALISATIONS, "normalisation", normalisation)
-            make_norm = _choose(NORMS, "norm", norm)
+            make_normalisation = choose(NORMALISATIONS, "normalisation", normalisation)
+            make_norm = choose(NORMS, "norm", norm)
             layer = SakeLayer(
                 width,
                 coefficients,
                 EdgeEmbedding(width, basis_size, cutoff),
-                _choose(ATTENTIONS, "attention", attention)(width, heads, attention_activation, make_normalisation()),
-                _choose(SPATIAL, "spatial attention", spatial)(width, coefficients, make_norm()),
-                _choose(UPDATES, "update", update)(width, coefficients),
+                choose(ATTENTIONS, "attention", attention)(width, heads, attention_activation, make_normalisation()),
+                choose(SPATIAL, "spatial attention", spatial)(width, coefficients, make_norm()),
+                choose(UPDATES, "update", update)(width, coefficients),
                 softening if index > 0 else 0.0,
             )
             self.layers.append(layer)
@@ -325,9 +303,3 @@ class Sake(nn.Module):
         if features.vectors.shape[1] > 0:
             return State(features.scalars, zero, features.vectors[:, 0])
         return State(features.scalars, zero, zero)
-
-
-def _choose(table: dict, what: str, name: str) -> type:
-    if name not in table:
-        raise ConfigError(f"Unknown {what} {name!r}; choose one of {sorted(table)}.")
-    return table[name]

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from sakeff.errors import ConfigError
+from sakeff.nn.choose import choose
 from sakeff.nn.cutoffs import make_envelope
 from sakeff.nn.mlp import make_mlp
 from sakeff.nn.radial import ExpNormalBasis
@@ -273,8 +274,6 @@ class So3krates(nn.Module):
         filters = ["radial", "spherical"] if filters is None else filters
         if coupling not in ("even", "all"):
             raise ConfigError(f"Unknown coupling {coupling!r}; choose 'even' (O(3)) or 'all' (literal, SO(3)).")
-        if normalisation not in NORMALISATIONS:
-            raise ConfigError(f"Unknown normalisation {normalisation!r}; choose one of {sorted(NORMALISATIONS)}.")
         self.width = width
         self.cutoff = float(cutoff)
         self.symmetry = "O(3)" if coupling == "even" else "SO(3)"
@@ -282,7 +281,7 @@ class So3krates(nn.Module):
         self.envelope = make_envelope(envelope, cutoff, envelope_exponent)
         self.basis = ExpNormalBasis(basis_size, cutoff)
         self.harmonics = SphericalHarmonics(degrees)
-        self.normalisation = NORMALISATIONS[normalisation](mean_neighbours)
+        self.normalisation = choose(NORMALISATIONS, "normalisation", normalisation)(mean_neighbours)
         self.register_buffer("vector_orders", _vector_orders(degrees), persistent=False)
         self.layers = nn.ModuleList(
             [

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import json
 import math
 from pathlib import Path
 from typing import Any, Dict, NamedTuple, Union
 
 import numpy as np
 import torch
+from torch import nn
 
 from sakeff.checkpoint import load_checkpoint
 from sakeff.config import PotentialConfig, build_potential, parse_potential_config
@@ -21,7 +21,7 @@ from sakeff.data.store import FrameStore
 from sakeff.errors import ConfigError
 from sakeff.potential import Potential
 from sakeff.representations.registry import REPRESENTATIONS
-from sakeff.training.config import FREE_ON_RESUME, DataConfig, LossConfig, ScheduleConfig, TrainConfig
+from sakeff.training.config import DataConfig, LossConfig, RunConfig, ScheduleConfig, TrainConfig
 from sakeff.training.ema import WeightAverage
 from sakeff.training.evaluate import Validator, check_elements, evaluate
 from sakeff.training.log import MetricsLog, NoLog
@@ -31,6 +31,7 @@ from sakeff.training.reference import fit_energies, force_scale, set_reference, 
 from sakeff.training.schedule import Schedule, constant, cosine, exponential, with_warm_up
 from sakeff.training.state import RunState
 from sakeff.training.step import TrainStep
+from sakeff.training.update import WeightUpdate
 from sakeff.training.world import World
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
@@ -75,17 +76,8 @@ def make_trainer(
     store = FrameStore(sets.train, potential.requests(), device, dtype)
     capacity = choose_capacity(store.sizes, config.batch_size)
     loss = make_loss(config.loss)
-    average = WeightAverage(potential, config.average_decay)
-    rate = torch.tensor(config.optimizer.learning_rate, device=device)
-    optimizer = OPTIMIZERS[config.optimizer.name](
-        average.weights,
-        lr=rate,
-        betas=config.optimizer.betas,
-        weight_decay=config.optimizer.weight_decay,
-        fused=True,
-        capturable=device.type == "cuda",
-    )
-    step = TrainStep(potential, store, capacity, loss, optimizer, config.optimizer.clip, average, world)
+    update = make_update(config, potential)
+    step = TrainStep(potential, store, capacity, loss, update, world)
     watched = sets.validation if len(sets.validation) else sets.train
     validator = Validator(FrameStore(watched, potential.requests(), device, dtype), config.batch_size, loss, world)
     return Trainer(step, validator, make_plan(config, len(store), world), state, log, _documents(config, sets, model))
@@ -96,9 +88,24 @@ def make_loss(config: LossConfig) -> EnergyForceLoss:
     return EnergyForceLoss(config.energy, config.forces, PENALTIES[config.penalty], SCALINGS[config.scaling])
 
 
-def make_plan(config: TrainConfig, frames: int, world: World) -> Plan:
-    """Steps and intervals; an epoch counts as frames / (batch size x processes) steps."""
-    per_epoch = -(-frames // (config.batch_size * world.size))
+def make_update(config: RunConfig, module: nn.Module) -> WeightUpdate:
+    """Optimiser, clip and average that a configuration describes, for the weights of a module where they are now."""
+    average = WeightAverage(module, config.average_decay)
+    device, chosen = average.weights[0].device, config.optimizer
+    optimizer = OPTIMIZERS[chosen.name](
+        average.weights,
+        lr=torch.tensor(chosen.learning_rate, device=device),
+        betas=chosen.betas,
+        weight_decay=chosen.weight_decay,
+        fused=True,
+        capturable=device.type == "cuda",
+    )
+    return WeightUpdate(optimizer, chosen.clip, average)
+
+
+def make_plan(config: RunConfig, samples: int, world: World) -> Plan:
+    """Steps and intervals; an epoch counts as samples / (batch size x processes) steps."""
+    per_epoch = -(-samples // (config.batch_size * world.size))
     steps = config.steps or (config.epochs or 0) * per_epoch  # one of them is given
     return Plan(
         steps=steps,
@@ -167,6 +174,5 @@ def _with_mean_neighbours(config: PotentialConfig, frames: Frames) -> PotentialC
 
 def _documents(config: TrainConfig, sets: Sets, model: Model) -> Dict[str, Any]:
     """What must be equal when a run is resumed."""
-    fixed = json.loads(config.model_dump_json(exclude=set(FREE_ON_RESUME)))
     hashes = {"training data": sets.train.sha256(), "validation data": sets.validation.sha256()}
-    return {**fixed, **hashes, "model": model.config.model_dump()}
+    return {**config.fixed_on_resume(), **hashes, "model": model.config.model_dump()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Literal, Optional, Tuple, Union
+from typing import Any, Dict, List, Literal, Optional, Tuple, Type, TypeVar, Union
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -12,11 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from sakeff.errors import ConfigError
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """Unknown keys are mistakes, and nothing changes after reading."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class DataConfig(_Section):
+class DataConfig(Section):
     """Files and their split. Integers count frames (groups with `by: group`), floats below 1 are fractions."""
 
     path: Union[str, List[str]]
@@ -29,7 +31,7 @@ class DataConfig(_Section):
     options: Dict[str, Any] = Field(default_factory=dict)  # of the reader, e.g. labels: original
 
 
-class LossConfig(_Section):
+class LossConfig(Section):
     """Weights of energies (eV) and forces (eV/A); eq. 35 of So3krates with beta = 0.99 is the default."""
 
     energy: float = Field(default=0.01, ge=0)
@@ -38,7 +40,7 @@ class LossConfig(_Section):
     scaling: Literal["total", "per_atom"] = "total"
 
 
-class OptimizerConfig(_Section):
+class OptimizerConfig(Section):
     """Adam, or AdamW with decoupled weight decay; gradients are clipped to a joint norm."""
 
     name: Literal["adam", "adamw"] = "adam"
@@ -48,7 +50,7 @@ class OptimizerConfig(_Section):
     clip: float = Field(default=1.0, gt=0)
 
 
-class ScheduleConfig(_Section):
+class ScheduleConfig(Section):
     """Linear warm-up, then cosine over all steps, exponential with a half-life in steps, or constant."""
 
     name: Literal["cosine", "exponential", "constant"] = "cosine"
@@ -63,15 +65,16 @@ class ScheduleConfig(_Section):
         return self
 
 
-class TrainConfig(_Section):
-    """One run. Give its length as `steps` or as `epochs`; it ends earlier after `patience` vain validations.
+# What may differ between the slices of one run: it changes where and how often, never the numbers.
+FREE_ON_RESUME = ("device", "checkpoint_minutes", "compile")
 
-    `potential` is a potential's configuration; `elements` and `mean_neighbours` are filled in from the training set.
+
+class RunConfig(Section):
+    """How anything is trained.
+
+    Give the length as `steps` or as `epochs`; a run ends earlier after `patience` vain validations.
     """
 
-    data: DataConfig
-    potential: Dict[str, Any]
-    loss: LossConfig = LossConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     average_decay: float = Field(default=0.999, ge=0, lt=1)  # of the weights; 0 switches the average off
@@ -82,35 +85,60 @@ class TrainConfig(_Section):
     log_every: int = Field(default=50, ge=1)  # steps
     checkpoint_minutes: float = Field(default=5.0, ge=0)
     patience: Optional[int] = Field(default=None, ge=1)  # validations
-    reference_energies: Optional[Dict[int, float]] = None  # eV for each element; default: fitted by ridge
     seed: int = 0
     device: str = "cpu"
     dtype: Literal["float32", "float64"] = "float32"
     compile: bool = False  # traces and compiles the gradient first; takes a minute or two and pays on a GPU
 
     @model_validator(mode="after")
-    def _one_length(self) -> TrainConfig:
+    def _one_length(self) -> RunConfig:
         if (self.steps is None) == (self.epochs is None):
             raise ValueError("give the length of the run either as steps or as epochs")
         return self
 
+    def fixed_on_resume(self) -> Dict[str, Any]:
+        """What must be equal when a run is resumed, as JSON has it."""
+        fixed: Dict[str, Any] = json.loads(self.model_dump_json(exclude=set(FREE_ON_RESUME)))
+        return fixed
 
-# What may differ between the slices of one run: it changes where and how often, never the numbers.
-FREE_ON_RESUME = ("device", "checkpoint_minutes", "compile")
+
+class TrainConfig(RunConfig):
+    """One run of a potential.
+
+    `potential` is a potential's configuration; `elements` and `mean_neighbours` are filled in from the training set.
+    """
+
+    data: DataConfig
+    potential: Dict[str, Any]
+    loss: LossConfig = LossConfig()
+    reference_energies: Optional[Dict[int, float]] = None  # eV for each element; default: fitted by ridge
+
+
+Run = TypeVar("Run", bound=RunConfig)
 
 
 def parse_train_config(document: Dict[str, Any]) -> TrainConfig:
     """A validated configuration; raises `ConfigError` naming the first key that is wrong."""
+    return parse_run_config(TrainConfig, document)
+
+
+def load_train_config(path: Union[str, Path]) -> TrainConfig:
+    """Read a YAML or JSON file. Raises `ConfigError`."""
+    return parse_train_config(read_run_document(path))
+
+
+def parse_run_config(kind: Type[Run], document: Dict[str, Any]) -> Run:
+    """A validated configuration of this kind; raises `ConfigError` naming the first key that is wrong."""
     try:
-        return TrainConfig.model_validate(document)
+        return kind.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the document"
         raise ConfigError(f"The training configuration is not valid at {where!r}: {first['msg']}.") from error
 
 
-def load_train_config(path: Union[str, Path]) -> TrainConfig:
-    """Read a YAML or JSON file. Raises `ConfigError`."""
+def read_run_document(path: Union[str, Path]) -> Dict[str, Any]:
+    """The keys of a YAML or JSON file. Raises `ConfigError`."""
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -119,5 +147,5 @@ def load_train_config(path: Union[str, Path]) -> TrainConfig:
         reason = " ".join(str(error).split())
         raise ConfigError(f"{path} cannot be read as YAML or JSON ({reason}); mend or restore it.") from error
     if not isinstance(document, dict):
-        raise ConfigError(f"{path} holds no keys; a training configuration has at least data and potential.")
-    return parse_train_config(document)
+        raise ConfigError(f"{path} holds no keys; a training configuration says at least what to train on what.")
+    return document

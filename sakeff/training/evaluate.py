@@ -31,6 +31,8 @@ class Evaluation(NamedTuple):
 class Validator:
     """Errors and loss on a fixed set; processes share the batches and agree on the sums."""
 
+    headline = "force_mae_meV_per_A"  # the error that a progress bar shows
+
     def __init__(self, store: FrameStore, batch_size: int, loss: EnergyForceLoss, world: World) -> None:
         self.store, self.loss, self.world = store, loss, world
         self.capacity = choose_capacity(store.sizes, batch_size)
@@ -38,14 +40,14 @@ class Validator:
         energies = torch.tensor(np.isfinite(store.frames.energy).sum(), device=store.device)
         self.targets = Targets(energies, torch.tensor(len(store), device=store.device))
 
-    def __call__(self, potential: Potential) -> Tuple[float, Errors]:
-        """Loss (mean over the whole set) and errors. Reads the device."""
+    def __call__(self, potential: Potential) -> Tuple[float, Dict[str, float]]:
+        """Loss (mean over the whole set) and errors by name. Reads the device."""
         sums = torch.zeros(SUMS + 1, dtype=torch.float64, device=self.store.device)
         for batch, prediction in _predictions(potential, self.store, self.batches, self.capacity):
             sums[:SUMS] += error_sums(prediction, batch.system, batch.labels)
             sums[SUMS] += self.loss(prediction, batch.system, batch.labels, self.targets)
         self.world.add([sums])
-        return float(sums[SUMS]), summarise(sums[:SUMS])
+        return float(sums[SUMS]), named_metrics(summarise(sums[:SUMS]))
 
 
 def evaluate(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sakeff.training.step import TrainStep
+from sakeff.training.contract import Step
 
 WARM_UP_STEPS = 3
 
@@ -17,7 +17,7 @@ class GraphedStep:
     change is put back.
     """
 
-    def __init__(self, step: TrainStep, indices: Tensor) -> None:
+    def __init__(self, step: Step, indices: Tensor) -> None:
         self._indices = indices.clone()
         before = {name: value.clone() for name, value in step.state().items()}
         self._graph = torch.cuda.CUDAGraph()
@@ -33,7 +33,7 @@ class GraphedStep:
         self._graph.replay()
 
 
-def _warm_up(step: TrainStep, indices: Tensor) -> None:
+def _warm_up(step: Step, indices: Tensor) -> None:
     """On a side stream, so that lazily made workspaces and autograd's streams do not end up in the graph."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
@@ -43,6 +43,6 @@ def _warm_up(step: TrainStep, indices: Tensor) -> None:
     torch.cuda.current_stream().wait_stream(stream)
 
 
-def fastest_step(step: TrainStep, indices: Tensor) -> TrainStep | GraphedStep:
+def fastest_step(step: Step, indices: Tensor) -> Step | GraphedStep:
     """The step as it is on the CPU, captured on CUDA."""
     return GraphedStep(step, indices) if indices.is_cuda else step

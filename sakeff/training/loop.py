@@ -16,17 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sakeff.data.padding import pack
 from sakeff.errors import TrainingError
 from sakeff.training.bar import ProgressBar
-from sakeff.training.evaluate import Validator, named_metrics
+from sakeff.training.contract import Step, Validation
 from sakeff.training.graphed import fastest_step
 from sakeff.training.log import MetricsLog, NoLog
-from sakeff.training.loss import SUMS, summarise
 from sakeff.training.schedule import Schedule
 from sakeff.training.signals import StopRequest, stop_request
 from sakeff.training.state import Progress, RunState, restore, save_state
-from sakeff.training.step import TrainStep
 
 MINUTE = 60.0
 
@@ -53,8 +50,8 @@ class Trainer:
 
     def __init__(
         self,
-        step: TrainStep,
-        validator: Validator,
+        step: Step,
+        validator: Validation,
         plan: Plan,
         state_path: Path,
         log: MetricsLog | NoLog,
@@ -63,9 +60,9 @@ class Trainer:
         self.step, self.validator, self.plan = step, validator, plan
         self.state_path, self.log, self.documents = state_path, log, documents
         self.progress = Progress()
-        shadow = zip(step.average.names, step.average.shadow, strict=True)
+        shadow = zip(step.update.average.names, step.update.average.shadow, strict=True)
         self.best: Dict[str, Tensor] = {name: weight.clone() for name, weight in shadow}
-        self._rates = [group["lr"] for group in step.optimizer.param_groups]
+        self._rates = [group["lr"] for group in step.update.optimizer.param_groups]
 
     def restore(self, state: RunState) -> None:
         """Continue from a stored state. Raises `TrainingError` if it belongs to another configuration."""
@@ -98,10 +95,17 @@ class Trainer:
             )
         return self.progress
 
+    @torch.no_grad()
+    def apply_best(self) -> None:
+        """Write the averaged weights that were best on the validation set into the trained module."""
+        parameters = dict(self.step.module.named_parameters())
+        for name, value in self.best.items():
+            parameters[name].copy_(value)
+
     def save(self, clock: _Clock) -> None:
         """Write the state, unless the loss or the weights went non-finite since the last look."""
-        weights = torch.stack(torch._foreach_norm(self.step.weights)).sum().detach()
-        self._check_finite(float(self.step.sums[SUMS] + weights))
+        weights = torch.stack(torch._foreach_norm(self.step.update.average.weights)).sum().detach()
+        self._check_finite(float(self.step.sums[-2] + weights))
         self.progress.seconds = clock.total()
         if self.step.world.rank == 0:
             save_state(self.state_path, RunState(self._tensors(), replace(self.progress), self.documents))
@@ -127,7 +131,7 @@ class Trainer:
         """All frames once in random order, as (batches, structures) for this process."""
         store, world = self.step.store, self.step.world
         order = np.random.default_rng([self.plan.seed, epoch]).permutation(len(store))
-        table = pack(order, store.sizes, self.step.capacity)
+        table = self.step.table(order)
         missing = -len(table) % world.size
         empty = np.full((missing, table.shape[1]), len(store), np.int64)
         return torch.as_tensor(np.concatenate([table, empty])[world.rank :: world.size], device=store.device)
@@ -154,25 +158,26 @@ class Trainer:
     def _log_training(self, clock: _Clock, bar: ProgressBar) -> None:
         sums = self.step.sums.clone().cpu()  # a copy also on the CPU
         self.step.sums.zero_()
-        self._check_finite(float(sums[SUMS]))
-        loss = float(sums[SUMS] / sums[SUMS + 1])
-        self._append("train", loss, named_metrics(summarise(sums[:SUMS])), clock)
-        bar.show(train=f"{loss:.3g}")
+        loss, steps = sums[-2:].tolist()
+        self._check_finite(loss)
+        self._append("train", loss / steps, self.step.metrics(sums[:-2]), clock)
+        bar.show(train=f"{loss / steps:.3g}")
 
     def _validate(self, clock: _Clock, bar: ProgressBar) -> None:
-        with self.step.average.applied():
-            loss, errors = self.validator(self.step.potential)
+        with self.step.update.average.applied():
+            loss, metrics = self.validator(self.step.module)
         self._check_finite(loss)
-        self._append("validation", loss, named_metrics(errors), clock)
+        self._append("validation", loss, metrics, clock)
         if loss < self.progress.best:
             self.progress.best, self.progress.vain = loss, 0
-            for best, average in zip(self.best.values(), self.step.average.shadow, strict=True):
+            for best, average in zip(self.best.values(), self.step.update.average.shadow, strict=True):
                 best.copy_(average)
         else:
             self.progress.vain += 1
         if self.plan.patience is not None and self.progress.vain >= self.plan.patience:
             self.progress.finished = True
-        bar.show(validation=f"{loss:.3g}", force_meV_A=f"{1000 * errors.force_mae:.1f}")
+        headline = self.validator.headline
+        bar.show(validation=f"{loss:.3g}", **{headline: f"{metrics[headline]:.3g}"})
 
     def _append(self, split: str, loss: float, metrics: Dict[str, float], clock: _Clock) -> None:
         place = {"step": self.progress.step, "epoch": self.progress.epoch, "split": split, "loss": loss}
@@ -195,8 +200,7 @@ class Trainer:
 
     def _tensors(self) -> Dict[str, Tensor]:
         best = {f"best.{name}": value for name, value in self.best.items()}
-        constants = {f"reference.{name}": value for name, value in self.step.potential.reference.named_buffers()}
-        return {**self.step.state(), **best, **constants}
+        return {**self.step.state(), **best, **self.step.constants()}
 
     def _bar(self, show: bool) -> ProgressBar:
         return ProgressBar(self.plan.steps, self.progress.step, show and self.step.world.rank == 0)

@@ -14,7 +14,7 @@ from sakeff.checkpoint import save_checkpoint
 from sakeff.errors import ConfigError
 from sakeff.io import refuse_existing, write_text
 from sakeff.training.build import Model, Sets, load_sets, make_trainer, new_model, pretrained_model, stored_model
-from sakeff.training.config import TrainConfig
+from sakeff.training.config import RunConfig, TrainConfig
 from sakeff.training.evaluate import Evaluation, evaluate
 from sakeff.training.log import MetricsLog, NoLog
 from sakeff.training.loop import Trainer
@@ -45,7 +45,7 @@ def train(
         files.refuse_stored()
     state = files.stored() if resume else None
     sets = load_sets(config.data)
-    with joined_world(_device(config)) as world:
+    with joined_world(run_device(config)) as world:
         model = _model(config, sets, state, init_from)
         log = MetricsLog(files.log) if world.rank == 0 else NoLog()
         trainer = make_trainer(config, sets, model, files.state, log, world)
@@ -76,12 +76,13 @@ class RunFiles:
         refuse_existing(self.log, overwrite=False)
         refuse_existing(self.state, overwrite=False)
 
-    def write_config(self, config: TrainConfig) -> None:
+    def write_config(self, config: RunConfig) -> None:
         """The recipe, beside what came of it."""
         write_text(self.config, config.model_dump_json(indent=2) + "\n", overwrite=True)
 
 
-def _device(config: TrainConfig) -> torch.device:
+def run_device(config: RunConfig) -> torch.device:
+    """The device of a run. Raises `ConfigError` if there is none."""
     if config.device.startswith("cuda") and not torch.cuda.is_available():
         raise ConfigError("device is 'cuda', but torch sees no card; use device: cpu or install torch with CUDA.")
     return torch.device(config.device)
@@ -98,10 +99,7 @@ def _finish(
 ) -> None:
     """Best weights into the potential, errors on every set, checkpoint and plots."""
     potential = model.potential.eval()
-    parameters = dict(potential.named_parameters())
-    with torch.no_grad():
-        for name, value in trainer.best.items():
-            parameters[name].copy_(value)
+    trainer.apply_best()
     if config.loss.energy == 0.0:
         predicted = evaluate(potential, sets.train, config.batch_size, config.device).energy
         shift_energies(potential, sets.train, predicted)

@@ -1,28 +1,27 @@
-"""One training step: gather a batch, loss, gradients, clip, optimiser, average. Nothing in it reads the device."""
+"""One training step: gather a batch, loss, gradients, update. Nothing in it reads the device."""
 
 from __future__ import annotations
 
 from typing import Dict, List, Tuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from sakeff.data.padding import Capacity
+from sakeff.data.padding import Capacity, pack
 from sakeff.data.store import Batch, FrameStore
 from sakeff.potential import Potential
-from sakeff.training.ema import WeightAverage
+from sakeff.training.evaluate import named_metrics
 from sakeff.training.gradients import compile_gradient, make_gradient
-from sakeff.training.loss import SUMS, EnergyForceLoss, Targets
+from sakeff.training.loss import SUMS, EnergyForceLoss, Targets, summarise
+from sakeff.training.update import WeightUpdate
 from sakeff.training.world import World
-
-CLIP_EPSILON = 1e-6
 
 
 class TrainStep:
     """`step(indices)` trains on those frames of `store` and adds loss and errors to `sums`.
 
-    `sums` (9,) float64: `error_sums`, then loss and number of steps. The optimiser is one of torch's with a tensor as
-    learning rate, so that a schedule can change it in place.
+    `sums` (9,) float64: `error_sums`, then loss and number of steps.
     """
 
     def __init__(
@@ -31,25 +30,20 @@ class TrainStep:
         store: FrameStore,
         capacity: Capacity,
         loss: EnergyForceLoss,
-        optimizer: torch.optim.Optimizer,
-        clip: float,
-        average: WeightAverage,
+        update: WeightUpdate,
         world: World,
     ) -> None:
-        self.potential, self.store, self.capacity, self.loss = potential, store, capacity, loss
-        self.optimizer, self.clip, self.average, self.world = optimizer, clip, average, world
-        self.weights: List[Tensor] = average.weights
+        self.module, self.store, self.capacity, self.loss = potential, store, capacity, loss
+        self.update, self.world = update, world
+        self.weights: List[Tensor] = update.average.weights
         self.gradient = make_gradient(potential, loss)
         self.sums = torch.zeros(SUMS + 2, dtype=torch.float64, device=store.device)
-        _materialise(optimizer)
 
     def __call__(self, indices: Tensor) -> None:
         """One update with the frames at `indices` (B,); see `FrameStore.batch`."""
-        self.optimizer.zero_grad(set_to_none=True)
+        self.update.optimizer.zero_grad(set_to_none=True)
         loss = self.accumulate_gradients(indices)
-        clip_gradients([w.grad for w in self.weights if w.grad is not None], self.clip)
-        self.optimizer.step()
-        self.average.update()
+        self.update()
         self.sums[SUMS:] += torch.stack([loss.to(torch.float64), torch.ones_like(loss, dtype=torch.float64)])
 
     def accumulate_gradients(self, indices: Tensor) -> Tensor:
@@ -74,32 +68,16 @@ class TrainStep:
 
     def state(self) -> Dict[str, Tensor]:
         """Every tensor that a step changes, by name. Writing into them restores a state; none is ever replaced."""
-        tensors = {f"average.{name}": value for name, value in self.average.state().items()}
-        for name, weight in zip(self.average.names, self.weights, strict=True):
-            tensors[f"weights.{name}"] = weight.detach()
-            tensors.update({f"optimizer.{key}.{name}": value for key, value in self.optimizer.state[weight].items()})
-        return {**tensors, "sums": self.sums}
+        return {**self.update.state(), "sums": self.sums}
 
+    def constants(self) -> Dict[str, Tensor]:
+        """What else a resumed run needs: the reference energies."""
+        return {f"reference.{name}": value for name, value in self.module.reference.named_buffers()}
 
-def clip_gradients(gradients: List[Tensor], limit: float) -> None:
-    """Scale all gradients by ``min(1, limit / norm)`` with their joint norm, in place and without reading it."""
-    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-    torch._foreach_mul_(gradients, (limit / (norm + CLIP_EPSILON)).clamp(max=1.0))
+    def table(self, order: np.ndarray) -> np.ndarray:
+        """Batches of frames in this order, (batches, structures)."""
+        return pack(order, self.store.sizes, self.capacity)
 
-
-def _materialise(optimizer: torch.optim.Optimizer) -> None:
-    """Make the optimiser create its state now, at step zero, so that it can be captured, saved and restored alike."""
-    if optimizer.state:
-        return
-    rates = [(group["lr"], group["lr"].clone()) for group in optimizer.param_groups]
-    for rate, _ in rates:
-        rate.zero_()
-    for group in optimizer.param_groups:
-        for weight in group["params"]:
-            weight.grad = torch.zeros_like(weight)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    for state in optimizer.state.values():
-        state["step"].zero_()
-    for rate, value in rates:
-        rate.copy_(value)
+    def metrics(self, sums: Tensor) -> Dict[str, float]:
+        """Errors by name from what was added to `sums`, without loss and count."""
+        return named_metrics(summarise(sums))

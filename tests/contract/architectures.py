@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 
+from sakeff.fast.accelerate import accelerate
 from sakeff.potential import Potential
 from sakeff.zoo import list_models, load_potential
 from tests.helpers import ethanol, evaluate, make_potential
@@ -26,12 +27,21 @@ class Architecture(NamedTuple):
 
 SAKE = {"name": "sake", "width": 16, "layers": 3, "coefficients": 12, "heads": 2, "basis_size": 20}
 SO3KRATES = {"name": "so3krates", "width": 24, "layers": 3, "basis_size": 16}
+INVARIANT_ATTENTION = {
+    "name": "invariant-attention", "width": 16, "vectors": 4, "layers": 3, "heads": 2, "basis_size": 12
+}  # fmt: skip
+SINET = {"name": "sinet", "l_max": 3, "width": 16, "channels": 8, "layers": 3, "basis_size": 12}
+SIFORMER = {**SINET, "name": "siformer", "heads": 2}
 
 ARCHITECTURES = {
     "sake": Architecture(SAKE),
     "so3krates": Architecture(SO3KRATES),
     "so3krates-so3": Architecture({**SO3KRATES, "layers": 2, "coupling": "all"}),
     "so3krates-nonlocal": Architecture({**SO3KRATES, "layers": 2, "nonlocal_kappa": 1.0}, NONLOCAL),
+    "invariant-attention-e3": Architecture(INVARIANT_ATTENTION),
+    "invariant-attention-se3": Architecture({**INVARIANT_ATTENTION, "group": "SE(3)"}),
+    "sinet": Architecture(SINET),
+    "siformer": Architecture(SIFORMER),
 }
 
 
@@ -64,6 +74,11 @@ def trained_case(name):
     return Case(name, potential, EVERYTHING_APPLIES if is_local else NONLOCAL)
 
 
+def fast_case(case, kernels):
+    """A case on a fast path."""
+    return case._replace(potential=accelerate(case.potential, kernels, torch.float64).potential)
+
+
 def enlivened(potential, features=2.0, push=2.5, force=2.0):
     """Weights scaled up, so that what is not smooth shows: messages and displacements are large.
 
@@ -80,4 +95,5 @@ def enlivened(potential, features=2.0, push=2.5, force=2.0):
 
 
 RANDOM = list(ARCHITECTURES)
+FAST = ["sake", "so3krates", "so3krates-so3"]  # those with a fast path
 TRAINED = list_models()

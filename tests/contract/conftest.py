@@ -4,20 +4,29 @@ import functools
 
 import pytest
 
-from tests.contract.architectures import RANDOM, TRAINED, random_case, trained_case
+from sakeff.fast.build import operators_available
+from tests.contract.architectures import FAST, RANDOM, TRAINED, fast_case, random_case, trained_case
 
 
 @functools.cache
 def _case(kind, name):
+    if kind in ("torch", "native"):
+        return fast_case(_case("random" if name in RANDOM else "trained", name), kind)
     return random_case(name) if kind == "random" else trained_case(name)
 
 
-ALL = [("random", name) for name in RANDOM] + [("trained", name) for name in TRAINED]
+needs_compiler = pytest.mark.skipif(not operators_available(), reason="the C++ operators cannot be compiled here")
+ALL = [
+    *[("random", name) for name in RANDOM],
+    *[("trained", name) for name in TRAINED],
+    *[("torch", name) for name in FAST],
+    *[pytest.param(("native", name), marks=needs_compiler) for name in FAST + TRAINED],
+]
 
 
-@pytest.fixture(params=ALL, ids="-".join)
+@pytest.fixture(params=ALL, ids=lambda param: "-".join(param))
 def case(request):
-    """Every architecture with random weights and every bundled model, in float64 and evaluation mode."""
+    """Architectures with random weights, bundled models and their fast paths, in float64 and evaluation mode."""
     return _case(*request.param)
 
 

@@ -29,17 +29,17 @@ def call(program, system, positions):
 
 
 def eager(potential, system, dtype, folder):
-    program = eager_program(potential, {}, dtype=dtype).program
+    program = eager_program(potential, {}, dtype=dtype, kernels="auto").program
     return lambda positions: call(program, system, positions)
 
 
 def in_torchscript(potential, system, dtype, folder):
-    program = scripted(eager_program(potential, {}, dtype=dtype).program)
+    program = scripted(eager_program(potential, {}, dtype=dtype, kernels="auto").program)
     return lambda positions: call(program, system, positions)
 
 
 def from_file(potential, system, dtype, folder):
-    export_program(potential, folder / "program.pt", {}, dtype=dtype)
+    export_program(potential, folder / "program.pt", {}, dtype=dtype, kernels="auto")
     program = load_program(folder / "program.pt").program
     return lambda positions: call(program, system, positions)
 

@@ -9,12 +9,22 @@ from sakeff.data.store import FrameStore
 from sakeff.training.ema import WeightAverage
 from sakeff.training.loss import EnergyForceLoss
 from sakeff.training.step import TrainStep
+from sakeff.training.update import WeightUpdate
 from sakeff.training.world import SingleProcess
 
 TINY = {"name": "so3krates", "width": 8, "layers": 1, "heads": 2, "degrees": [1, 2], "cutoff": 3.0, "basis_size": 4}
 WATER = np.array([[0.0, 0.0, 0.1], [0.0, 0.76, -0.48], [0.0, -0.76, -0.48]])
 
 RATE = 0.01  # learning rate of `make_step`
+# A run of any kind that ends soon and validates more than once.
+RUN = {
+    "schedule": {"warmup_steps": 2},
+    "steps": 8,
+    "validate_every": 3,
+    "log_every": 2,
+    "average_decay": 0.9,
+    "dtype": "float64",
+}
 
 
 def springs(positions, reference, stiffness=5.0):
@@ -49,15 +59,9 @@ def recipe(path, **changes):
         "data": {"path": str(path), "train": 8, "validation": 2, "test": 2},
         "potential": {"representation": TINY},
         "optimizer": {"learning_rate": 0.005},
-        "schedule": {"warmup_steps": 2},
         "batch_size": 4,
-        "steps": 8,
-        "validate_every": 3,
-        "log_every": 2,
-        "average_decay": 0.9,
-        "dtype": "float64",
     }
-    return {**document, **changes}
+    return {**RUN, **document, **changes}
 
 
 def make_step(frames, potential, device="cpu"):
@@ -69,4 +73,4 @@ def make_step(frames, potential, device="cpu"):
     optimizer = torch.optim.Adam(average.weights, lr=rate, fused=True, capturable=device == "cuda")
     loss = EnergyForceLoss(0.2, 0.8)
     capacity = choose_capacity(store.sizes, 5)
-    return TrainStep(potential, store, capacity, loss, optimizer, 1e6, average, SingleProcess())
+    return TrainStep(potential, store, capacity, loss, WeightUpdate(optimizer, 1e6, average), SingleProcess())

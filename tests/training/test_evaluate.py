@@ -48,7 +48,7 @@ def test_validation_loss_is_the_mean_over_the_set(frames, potential):
     energy, forces = one_by_one(potential.eval(), frames)
     squared = np.array([(part**2).mean() for part in np.split(forces - frames.forces, frames.offsets[1:-1])])
     assert loss == pytest.approx(np.mean(0.2 * (energy - frames.energy) ** 2 + 0.8 * squared), rel=1e-10)
-    assert errors.energy_mae == pytest.approx(np.abs(energy - frames.energy).mean(), rel=1e-10)
+    assert errors["energy_mae_meV"] == pytest.approx(1000 * np.abs(energy - frames.energy).mean(), rel=1e-10)
 
 
 def test_validation_puts_the_mode_back(frames, potential):

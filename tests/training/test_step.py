@@ -7,8 +7,6 @@ from sakeff.data.store import frames_to_system
 from sakeff.neighbours import neighbour_list
 from sakeff.training.gradients import make_gradient
 from sakeff.training.loss import SUMS
-from sakeff.training.step import clip_gradients
-from tests.helpers import random_numbers
 from tests.training.builders import RATE, make_step
 
 
@@ -58,18 +56,6 @@ def test_loss_falls(frames, potential):
         step.sums.zero_()
         step(torch.arange(5))
     assert float(step.sums[SUMS]) < 0.5 * first
-
-
-def test_clipping_limits_the_joint_norm():
-    gradients = [random_numbers(0, 4, 3), random_numbers(1, 5)]
-    originals = [g.clone() for g in gradients]
-    norm = torch.cat([g.reshape(-1) for g in gradients]).norm()
-    clip_gradients(gradients, 10.0 * float(norm))
-    for got, expected in zip(gradients, originals, strict=True):
-        torch.testing.assert_close(got, expected, rtol=0, atol=0)
-    clip_gradients(gradients, 0.5)
-    assert float(torch.cat([g.reshape(-1) for g in gradients]).norm()) == pytest.approx(0.5, rel=1e-5)
-    torch.testing.assert_close(gradients[1] / gradients[1].norm(), originals[1] / originals[1].norm())
 
 
 def test_state_restores_a_step_exactly(frames, potential):

@@ -1,0 +1,1 @@
+"""The fast path: representations arranged for inference, with C++ operators where a compiler is."""

@@ -1,0 +1,256 @@
+"""So3krates for inference: the same function as ``representations.so3krates``, arranged for speed.
+
+What is different, and why:
+- undirected pairs: filters w_ij (eq. 16) are symmetric, so each is computed once for both directions;
+- the radial filters depend on the distance alone: tabulated (``fast.table``), both of a layer in one table, with the
+  output biases of the spherical filters added;
+- queries, keys and values of a layer are one matrix product;
+- everything on pairs is one step (``PairAttention``) with a twin that is one operator (``fast.operators``).
+
+Only the local model with constant normalisation has this form; ``FastSo3krates.supports`` says so.
+"""
+
+import copy
+import math
+from typing import List, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from sakeff.fast.table import RadialTable, tabulate
+from sakeff.nn.sphc import CrossDegreeCoupling, DegreeNorms
+from sakeff.nn.spherical import SphericalHarmonics
+from sakeff.representations.so3krates import (
+    AtomwiseInteraction,
+    AttentionCoefficients,
+    ConstantNormalisation,
+    RadialFilter,
+    So3krates,
+    So3kratesLayer,
+    SphericalFilter,
+)
+from sakeff.types import Edges, Features
+
+
+class Pairs(NamedTuple):
+    """Undirected pairs, each listed once, sorted by centre."""
+
+    centre: Tensor  # (P,)
+    other: Tensor  # (P,)
+    distance: Tensor  # (P,)
+    envelope: Tensor  # (P,)
+    harmonics: Tensor  # (P, M), of the direction from centre to other
+
+
+class PairGeometry(nn.Module):
+    """Pair vectors to distances and spherical harmonics."""
+
+    def __init__(self, degrees: List[int]) -> None:
+        super().__init__()
+        self.degrees = degrees
+        self.harmonics = SphericalHarmonics(degrees)
+
+    def forward(self, vector: Tensor) -> List[Tensor]:
+        """(P, 3) to (P,) and (P, M)."""
+        distance = torch.linalg.vector_norm(vector, dim=-1)
+        return [distance, self.harmonics(vector / distance.unsqueeze(-1))]
+
+
+class PairAttention(nn.Module):
+    """Both attentions of a layer (eqs. 12-16) over pairs: ``alpha_ij = envelope q_i w_ij k_j / sqrt(F/H)``.
+
+    ``projected`` (N, 5F) holds query and key of the features, their value, query and key of the SPHC.
+    """
+
+    hidden_weight: Tensor  # (2H, L), the first maps of both spherical filters
+    hidden_bias: Tensor  # (2H,)
+    output_weight: Tensor  # (2, F, H), their second maps
+    degree_of_order: Tensor  # (M,)
+    parity: Tensor  # (M,), Y_lm(-n) = (-1)^l Y_lm(n)
+
+    def __init__(self, table: RadialTable, spherical: List[nn.Module], norms: DegreeNorms, degrees: List[int],
+                 heads: int) -> None:  # fmt: skip
+        """``spherical`` holds the networks of the spherical filters of both attentions, or nothing."""
+        super().__init__()
+        self.table = table
+        self.norms = norms
+        self.degrees = degrees
+        self.heads = heads
+        self.width = table.nodes.shape[2] // 2
+        nothing = table.nodes.new_zeros([0])  # without spherical filters, H = 0
+        hidden = [network[0].weight for network in spherical] or [nothing.view(0, len(degrees))]
+        bias = [network[0].bias for network in spherical] or [nothing]
+        output = [network[2].weight for network in spherical] or [nothing.view(self.width, 0)] * 2
+        self.register_buffer("hidden_weight", torch.cat(hidden).detach())
+        self.register_buffer("hidden_bias", torch.cat(bias).detach())
+        self.register_buffer("output_weight", torch.stack(output).detach())
+        column = [index for index, l in enumerate(degrees) for _ in range(2 * l + 1)]
+        signs = [(-1.0) ** degrees[index] for index in column]
+        self.register_buffer("degree_of_order", torch.tensor(column), persistent=False)
+        self.register_buffer("parity", torch.tensor(signs, dtype=table.nodes.dtype), persistent=False)
+
+    def forward(self, projected: Tensor, sphc: Tensor, pairs: Pairs) -> List[Tensor]:
+        """(N, 5F) and (N, M) to the increments (N, F) and (N, M)."""
+        filters = self.filters(sphc, pairs)
+        one = projected.index_select(0, pairs.centre).split(self.width, 1)
+        two = projected.index_select(0, pairs.other).split(self.width, 1)
+        features = torch.zeros([projected.shape[0], self.width], dtype=sphc.dtype, device=sphc.device)
+        weights = self.coefficients(one[0], two[1], filters[0], pairs.envelope, self.heads)
+        features = features.index_add(0, pairs.centre, self.weighted(weights, two[2]))
+        weights = self.coefficients(two[0], one[1], filters[0], pairs.envelope, self.heads)
+        features = features.index_add(0, pairs.other, self.weighted(weights, one[2]))
+        there = self.coefficients(one[3], two[4], filters[1], pairs.envelope, len(self.degrees))
+        back = self.coefficients(two[3], one[4], filters[1], pairs.envelope, len(self.degrees))
+        there = there.index_select(1, self.degree_of_order) * pairs.harmonics
+        back = back.index_select(1, self.degree_of_order) * self.parity * pairs.harmonics
+        moved = torch.zeros_like(sphc).index_add(0, pairs.centre, there).index_add(0, pairs.other, back)
+        return [features, moved]
+
+    def filters(self, sphc: Tensor, pairs: Pairs) -> List[Tensor]:
+        """w_ij (P, F) of the features and of the SPHC."""
+        distance = self.norms(sphc.index_select(0, pairs.other) - sphc.index_select(0, pairs.centre))
+        hidden = nn.functional.silu(nn.functional.linear(distance, self.hidden_weight, self.hidden_bias))
+        n = self.output_weight.shape[2]
+        radial = self.table(pairs.distance).split(self.width, 1)
+        return [
+            radial[0] + nn.functional.linear(hidden[:, :n], self.output_weight[0]),
+            radial[1] + nn.functional.linear(hidden[:, n:], self.output_weight[1]),
+        ]
+
+    def coefficients(self, query: Tensor, key: Tensor, filters: Tensor, envelope: Tensor, heads: int) -> Tensor:
+        """Eqs. 15 and 32 times the envelope, (P, heads)."""
+        product = (query * filters * key).view(-1, heads, self.width // heads).sum(-1)
+        return product * (envelope / math.sqrt(self.width // heads)).unsqueeze(-1)
+
+    def weighted(self, weights: Tensor, values: Tensor) -> Tensor:
+        """(P, heads) and (P, F) to (P, F)."""
+        heads = values.view(-1, self.heads, self.width // self.heads) * weights.unsqueeze(-1)
+        return heads.view(values.shape)
+
+
+class FixedCoupling(nn.Module):
+    """Eq. 19 with its learned weights multiplied into one matrix once, instead of at every call."""
+
+    matrix: Tensor  # (M*M, M)
+
+    def __init__(self, coupling: CrossDegreeCoupling) -> None:
+        super().__init__()
+        self.size = coupling.size
+        self.register_buffer("matrix", torch.einsum("p,pab->ab", coupling.weights, coupling.paths).detach())
+
+    def forward(self, chi: Tensor) -> Tensor:
+        """(N, M) to (N, M)."""
+        pairs = chi.unsqueeze(2) * chi.unsqueeze(1)
+        return pairs.view(chi.shape[0], self.size * self.size) @ self.matrix
+
+
+class FastLayer(nn.Module):
+    """One message-passing layer."""
+
+    def __init__(self, layer: So3kratesLayer, attention: PairAttention) -> None:
+        super().__init__()
+        self.projection = joined_projections(layer)
+        self.attention = attention
+        self.interaction: AtomwiseInteraction = copy.deepcopy(layer.interaction)
+        self.interaction.coupling = FixedCoupling(layer.interaction.coupling)
+
+    def forward(self, scalars: Tensor, sphc: Tensor, pairs: Pairs) -> List[Tensor]:
+        """Features (N, F) and SPHC (N, M) to their next values."""
+        gained = self.attention(self.projection(scalars), sphc, pairs)
+        scalars, sphc = scalars + gained[0], sphc + gained[1]
+        increments = self.interaction(scalars, sphc)
+        return [scalars + increments[0], sphc + increments[1]]
+
+
+class FastSo3krates(nn.Module):
+    """The representation: edges to features, as ``So3krates`` does within the tolerance of the tables."""
+
+    vector_orders: Tensor
+
+    def __init__(self, reference: So3krates, tolerance: float) -> None:
+        """``reference`` in float64; ``tolerance`` is the largest relative error of a tabulated filter."""
+        super().__init__()
+        degrees = reference.harmonics.degrees
+        self.width = reference.width
+        self.cutoff = reference.cutoff
+        self.symmetry = reference.symmetry
+        self.is_local = True
+        self.envelope = reference.envelope
+        self.mean_neighbours = float(reference.normalisation.mean_neighbours)
+        self.geometry = PairGeometry(degrees)
+        self.register_buffer("vector_orders", reference.vector_orders.clone(), persistent=False)
+        parity = torch.tensor([(-1.0) ** l for l in degrees for _ in range(2 * l + 1)], dtype=torch.float64)
+        self.register_buffer("parity", parity, persistent=False)
+        self.layers = nn.ModuleList(
+            [FastLayer(layer, pair_attention(reference, layer, tolerance)) for layer in reference.layers]
+        )
+
+    @staticmethod
+    def supports(reference: nn.Module) -> bool:
+        """Whether a representation has this form."""
+        return (
+            isinstance(reference, So3krates)
+            and reference.is_local
+            and isinstance(reference.normalisation, ConstantNormalisation)
+        )
+
+    def requests(self) -> List[float]:
+        """One list, up to the cutoff."""
+        return [self.cutoff]
+
+    def forward(self, features: Features, edges: List[Edges]) -> Features:
+        """Features (N, F) and one ``Edges`` to features (N, F)."""
+        pairs = self.pairs(edges[0])
+        scalars = features.scalars
+        sphc = self.initial_sphc(pairs, scalars.shape[0])
+        for layer in self.layers:
+            updated = layer(scalars, sphc, pairs)
+            scalars, sphc = updated[0], updated[1]
+        columns = sphc.index_select(1, self.vector_orders)
+        return Features(scalars, columns.view(sphc.shape[0], self.vector_orders.shape[0] // 3, 3))
+
+    def pairs(self, edges: Edges) -> Pairs:
+        """One of the two edges of each pair."""
+        index = torch.arange(edges.reverse.shape[0], device=edges.reverse.device)
+        chosen = torch.nonzero(index < edges.reverse).squeeze(-1)
+        geometry = self.geometry(edges.vector.index_select(0, chosen))
+        centre, other = edges.centre.index_select(0, chosen), edges.other.index_select(0, chosen)
+        return Pairs(centre, other, geometry[0], self.envelope(geometry[0]), geometry[1])
+
+    def initial_sphc(self, pairs: Pairs, n_atoms: int) -> Tensor:
+        """Eq. 11 with a constant in place of C_i, (N, M)."""
+        there = pairs.harmonics * (pairs.envelope / self.mean_neighbours).unsqueeze(-1)
+        total = torch.zeros([n_atoms, there.shape[1]], dtype=there.dtype, device=there.device)
+        return total.index_add(0, pairs.centre, there).index_add(0, pairs.other, there * self.parity)
+
+
+def joined_projections(layer: So3kratesLayer) -> nn.Linear:
+    """One linear map to all queries, keys and values."""
+    features, geometric = layer.features.coefficients, layer.geometric.coefficients
+    parts = [features.query, features.key, layer.features.value, geometric.query, geometric.key]
+    weight = torch.cat([part.weight for part in parts]).detach()
+    joined = nn.Linear(weight.shape[1], weight.shape[0], bias=False, dtype=weight.dtype)
+    joined.weight = nn.Parameter(weight, requires_grad=False)
+    return joined
+
+
+def pair_attention(reference: So3krates, layer: So3kratesLayer, tolerance: float) -> PairAttention:
+    """The attentions of one layer with their radial filters tabulated."""
+    attentions: List[AttentionCoefficients] = [layer.features.coefficients, layer.geometric.coefficients]
+
+    def radial(distance: Tensor) -> Tensor:
+        basis = reference.basis(distance) * reference.envelope(distance).unsqueeze(-1)
+        return torch.cat([radial_part(attention, basis) for attention in attentions], dim=-1)
+
+    spherical = [part.network for attention in attentions for part in attention.filters.parts
+                 if isinstance(part, SphericalFilter)]  # fmt: skip
+    table = tabulate(radial, reference.cutoff, tolerance)
+    return PairAttention(table, spherical, layer.norms, reference.harmonics.degrees, attentions[0].heads)
+
+
+def radial_part(attention: AttentionCoefficients, basis: Tensor) -> Tensor:
+    """What a filter is made of besides the spherical network: radial network and constant biases, (P, F)."""
+    total = torch.zeros([basis.shape[0], attention.filters.width], dtype=basis.dtype)
+    for part in attention.filters.parts:
+        total = total + (part.network(basis) if isinstance(part, RadialFilter) else part.network[2].bias)
+    return total

@@ -1,0 +1,48 @@
+"""OpenMM contexts around an exported file."""
+
+from pathlib import Path
+from typing import Callable
+
+import numpy as np
+import openmm
+from ase.data import atomic_masses
+
+from benchmarks.structure import Structure
+from sakeff.engines.openmm import openmm_force
+from sakeff.units import ANGSTROM_PER_NM, KJ_PER_MOL_NM_PER_EV_ANGSTROM
+
+PLATFORMS = {"cpu": "CPU", "cuda": "CUDA"}
+TIMESTEP_PS = 0.0005
+FRICTION = 1.0  # 1/ps
+KELVIN = 300.0
+
+
+def make_context(
+    exported: Path, structure: Structure, device: str, backend: str, platform: str | None = None
+) -> "openmm.Context":
+    """A context with ``LangevinMiddleIntegrator``, 0.5 fs, at the structure's positions."""
+    system = openmm.System()
+    for number in structure.numbers:
+        system.addParticle(atomic_masses[number])
+    if structure.periodic:
+        system.setDefaultPeriodicBoxVectors(*(structure.cell / ANGSTROM_PER_NM))
+    numbers = structure.numbers.tolist()
+    force = openmm_force(exported, numbers, backend=backend, periodic=structure.periodic, device=device)
+    system.addForce(force)
+    integrator = openmm.LangevinMiddleIntegrator(KELVIN, FRICTION, TIMESTEP_PS)
+    integrator.setRandomNumberSeed(1)
+    context = openmm.Context(system, integrator, openmm.Platform.getPlatformByName(platform or PLATFORMS[device]))
+    context.setPositions(structure.positions / ANGSTROM_PER_NM)
+    return context
+
+
+def context_forces(context: "openmm.Context") -> Callable[[np.ndarray], np.ndarray]:
+    """Positions (A) to forces (eV/A)."""
+
+    def forces(positions: np.ndarray) -> np.ndarray:
+        context.setPositions(positions / ANGSTROM_PER_NM)
+        state = context.getState(energy=True, forces=True)
+        found = state.getForces(asNumpy=True).value_in_unit(openmm.unit.kilojoule_per_mole / openmm.unit.nanometer)
+        return np.asarray(found) / KJ_PER_MOL_NM_PER_EV_ANGSTROM
+
+    return forces

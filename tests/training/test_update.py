@@ -1,0 +1,29 @@
+import pytest
+import torch
+
+from sakeff.training.ema import WeightAverage
+from sakeff.training.update import WeightUpdate, clip_gradients
+from tests.helpers import random_numbers
+
+
+def test_clipping_limits_the_joint_norm():
+    gradients = [random_numbers(0, 4, 3), random_numbers(1, 5)]
+    originals = [g.clone() for g in gradients]
+    norm = torch.cat([g.reshape(-1) for g in gradients]).norm()
+    clip_gradients(gradients, 10.0 * float(norm))
+    for got, expected in zip(gradients, originals, strict=True):
+        torch.testing.assert_close(got, expected, rtol=0, atol=0)
+    clip_gradients(gradients, 0.5)
+    assert float(torch.cat([g.reshape(-1) for g in gradients]).norm()) == pytest.approx(0.5, rel=1e-5)
+    torch.testing.assert_close(gradients[1] / gradients[1].norm(), originals[1] / originals[1].norm())
+
+
+def test_optimiser_has_its_memory_and_the_weights_are_untouched_before_the_first_update():
+    module = torch.nn.Linear(3, 2).double()
+    before = [weight.detach().clone() for weight in module.parameters()]
+    average = WeightAverage(module, 0.9)
+    update = WeightUpdate(torch.optim.Adam(average.weights, lr=torch.tensor(0.1), fused=True), 1.0, average)
+    assert "optimizer.exp_avg.weight" in update.state()
+    for weight, expected in zip(module.parameters(), before, strict=True):
+        assert torch.equal(weight, expected)
+    assert update.optimizer.param_groups[0]["lr"] == pytest.approx(0.1)
