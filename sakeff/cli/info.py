@@ -27,6 +27,7 @@ def checkpoint_card(folder: Path) -> list[tuple[str, str]]:
     document, checkpoint = read_document(folder), load_checkpoint(folder)
     potential = checkpoint.potential
     parameters = list(potential.parameters())
+    fast = accelerate(potential, "auto", parameters[0].dtype)
     representation = dict(checkpoint.config.representation)
     return [
         ("folder", str(folder)),
@@ -36,7 +37,7 @@ def checkpoint_card(folder: Path) -> list[tuple[str, str]]:
         ("cutoffs / A", ", ".join(f"{cutoff:g}" for cutoff in potential.requests())),
         ("parameters", f"{sum(parameter.numel() for parameter in parameters):,}"),
         ("dtype", str(parameters[0].dtype).removeprefix("torch.")),
-        ("kernels here", "{1} ({2})".format(*accelerate(potential, "auto", parameters[0].dtype))),
+        ("kernels here", f"{fast.kernels} ({fast.reason})"),
         ("weights sha256", document["weights_sha256"]),
         *_flatten(checkpoint.provenance),
         *_files(folder),

@@ -88,7 +88,7 @@ def _system(atoms: Atoms, model: Any, options: dict[str, Any]) -> Any:
 
     build = sakeff.openmm_system  # says what to install where OpenMM is missing
     charge, spin = electrons(atoms)
-    positions = atoms.positions * import_module("openmm").unit.angstrom
+    positions = atoms.positions @ box_of(atoms).rotation.T * import_module("openmm").unit.angstrom
     return build(model, topology_of(atoms), charge=charge, spin=spin, positions=positions, **options)
 
 

@@ -1,6 +1,7 @@
 """From a potential to the same potential on a fast path."""
 
 import copy
+import logging
 from typing import NamedTuple
 
 import torch
@@ -11,6 +12,8 @@ from sakeff.fast.build import load_operators
 from sakeff.fast.sake import FastSake
 from sakeff.fast.so3krates import FastSo3krates
 from sakeff.potential import Potential
+
+logger = logging.getLogger(__name__)
 
 # "native": C++ operators on the CPU, their torch twins elsewhere. "torch": the twins, which need no compiler.
 # "reference": the potential as it was trained. "auto": the first of them that is to be had.
@@ -55,6 +58,7 @@ def accelerate(potential: Potential, kernels: str, dtype: torch.dtype) -> Accele
     except OperatorsUnavailableError as error:
         if kernels == "native":
             raise
+        logger.warning("%s Running on the slower torch kernels.", error)
         return Accelerated(fast, "torch", str(error))
     use_operators(fast.representation)
     return Accelerated(fast, "native", "C++ operators")

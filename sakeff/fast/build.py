@@ -28,33 +28,36 @@ load(name, [source], extra_cflags=flags, build_directory=folder, is_python_modul
 """
 
 
-@cache
 def load_operators() -> Path:
     """Load ``torch.ops.sakeff``, compiling it first (about 15 s) if this torch and processor are new; returns the file.
 
     The library lies in ``$SAKEFF_CACHE``, by default ~/.cache/sakeff. Raises OperatorsUnavailableError where it cannot
     be made or loaded.
     """
+    library, problem = try_operators()
+    if problem:
+        raise OperatorsUnavailableError(
+            f"The C++ operators cannot be made here ({problem}); install g++ and ninja, or use kernels='torch'."
+        )
+    return library
+
+
+def operators_available() -> bool:
+    """Whether the operators load, compiling them if needed."""
+    return not try_operators()[1]
+
+
+@cache
+def try_operators() -> tuple[Path, str]:
+    """The library and what went wrong, if anything; tried once in a process, because compiling takes long."""
     library = cache_folder() / f"operators-{fingerprint()}" / "sakeff_operators.so"
     try:
         if not library.exists():
             compile_operators(library)
         torch.ops.load_library(str(library))
     except (OSError, RuntimeError, ImportError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise OperatorsUnavailableError(
-            f"The C++ operators cannot be made here ({reason}); install g++ and ninja, or use kernels='torch'."
-        ) from error
-    return library
-
-
-def operators_available() -> bool:
-    """Whether the operators load, compiling them if needed."""
-    try:
-        load_operators()
-    except OperatorsUnavailableError:
-        return False
-    return True
+        return library, (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return library, ""
 
 
 def cache_folder() -> Path:

@@ -5,9 +5,9 @@ What is different, and why:
 - the radial filters depend on the distance alone: tabulated (``fast.table``), both of a layer in one table, with the
   output biases of the spherical filters added;
 - queries, keys and values of a layer are one matrix product;
-- everything on pairs is one step (``PairAttention``) with a twin that is one operator (``fast.operators``).
+- everything on pairs is one step (``PairAttention``) with a twin that is one operator (``fast.so3krates_native``).
 
-Only the local model with constant normalisation has this form; ``FastSo3krates.supports`` says so.
+Only the local model with constant normalisation and the polynomial envelope, which is C2, has this form; ``FastSo3krates.supports`` says so.
 """
 
 import copy
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from sakeff.fast.table import RadialTable, tabulate
+from sakeff.nn.cutoffs import PolynomialEnvelope
 from sakeff.nn.sphc import CrossDegreeCoupling, DegreeNorms
 from sakeff.nn.spherical import SphericalHarmonics
 from sakeff.representations.so3krates import (
@@ -192,6 +193,7 @@ class FastSo3krates(nn.Module):
             isinstance(reference, So3krates)
             and reference.is_local
             and isinstance(reference.normalisation, ConstantNormalisation)
+            and isinstance(reference.envelope, PolynomialEnvelope)
         )
 
     def requests(self) -> List[float]:

@@ -36,6 +36,13 @@ void for_chunks(const std::vector<int64_t>& starts, const Body& body) {
   });
 }
 
+// Called by every backward: its own gradient does not exist, and would silently be missing from a second derivative.
+inline void check_differentiated_once() {
+  TORCH_CHECK(!at::GradMode::is_enabled(),
+              "The C++ operators can be differentiated only once; use kernels='torch' or 'reference' for second "
+              "derivatives.");
+}
+
 // Rows that several threads add to: each chunk has its own copy, and the copies are summed in order, so that results
 // do not depend on the timing of threads.
 class Accumulator {

@@ -114,6 +114,7 @@ class PairGeometry : public torch::autograd::Function<PairGeometry> {
 
   static torch::autograd::variable_list backward(
       torch::autograd::AutogradContext* context, const torch::autograd::variable_list& gradients) {
+    check_differentiated_once();
     const auto saved = context->get_saved_variables();
     const std::vector<int64_t> degrees = context->saved_data["degrees"].toIntVector();
     const Tensor& rows = saved[0];

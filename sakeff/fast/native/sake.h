@@ -385,6 +385,7 @@ class EdgeLayer : public torch::autograd::Function<EdgeLayer> {
 
   static torch::autograd::variable_list backward(
       torch::autograd::AutogradContext* context, const torch::autograd::variable_list& gradients) {
+    check_differentiated_once();
     const auto saved = context->get_saved_variables();
     const EdgeWeights w =
         edge_weights(saved, context->saved_data["sharpness"].toDouble(), context->saved_data["softening"].toDouble());

@@ -398,6 +398,7 @@ class PairAttention : public torch::autograd::Function<PairAttention> {
 
   static torch::autograd::variable_list backward(
       torch::autograd::AutogradContext* context, const torch::autograd::variable_list& gradients) {
+    check_differentiated_once();
     const auto inputs = context->get_saved_variables();
     const AttentionWeights weights{inputs[7],
                                    inputs[8],
