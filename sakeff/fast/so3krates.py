@@ -7,7 +7,8 @@ What is different, and why:
 - queries, keys and values of a layer are one matrix product;
 - everything on pairs is one step (``PairAttention``) with a twin that is one operator (``fast.so3krates_native``).
 
-Only the local model with constant normalisation and the polynomial envelope, which is C2, has this form; ``FastSo3krates.supports`` says so.
+Only the local model with constant normalisation and the polynomial (C2) envelope has this form;
+``FastSo3krates.supports`` says so.
 """
 
 import copy
