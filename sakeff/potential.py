@@ -115,6 +115,7 @@ class Potential(nn.Module):
             gradients.append(torch.zeros_like(vector) if gradient is None else gradient)
         return gradients
 
+
 def stress_from_virial(virial: Tensor, system: System) -> Tensor:
     """``+dE/dstrain / V``, (S, 3, 3); NaN where it is undefined: for open structures and cells without volume."""
     volume = cell_volume(system.cell)

@@ -60,9 +60,7 @@ def _best_file(path: Path, kernels: str) -> Path:
     return sibling if wanted and operators_available() else path
 
 
-def _as_asked(
-    loaded: LoadedProgram, path: Path, dtype: str | None, skin: float | None, kernels: str
-) -> MadeProgram:
+def _as_asked(loaded: LoadedProgram, path: Path, dtype: str | None, skin: float | None, kernels: str) -> MadeProgram:
     """An exported file fixes precision, skin and path."""
     header = loaded.header
     if dtype is not None and dtype != header.dtype:

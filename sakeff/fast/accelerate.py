@@ -74,13 +74,19 @@ def fast_form(representation: nn.Module) -> type[FastSo3krates] | type[FastSake]
 
 def use_operators(representation: nn.Module) -> None:
     """Replace the steps that have an operator, in place; the operators must be loaded."""
-    from sakeff.fast.sake_native import NativeEdgeLayer
-    from sakeff.fast.so3krates_native import NativePairAttention, NativePairGeometry
+    from sakeff.fast.sake_native import NativeAtomLayer, NativeEdgeEnvelope, NativeEdgeLayer
+    from sakeff.fast.so3krates_native import NativeInteraction, NativePairAttention, NativePairGeometry
 
     if isinstance(representation, FastSo3krates):
+        degrees = representation.geometry.degrees
         representation.geometry = NativePairGeometry(representation.geometry)
         for layer in representation.layers:
             layer.attention = NativePairAttention(layer.attention)
+            layer.interaction = NativeInteraction(layer.interaction, degrees)
     else:
+        if NativeEdgeEnvelope.supports(representation.envelope):
+            representation.envelope = NativeEdgeEnvelope(representation.envelope)
         for layer in representation.layers:
             layer.edge_layer = NativeEdgeLayer(layer.edge_layer)
+            if NativeAtomLayer.supports(layer.atom_layer):
+                layer.atom_layer = NativeAtomLayer(layer.atom_layer)

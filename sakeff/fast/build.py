@@ -19,6 +19,10 @@ SOURCES = Path(__file__).parent / "native"
 # these flags leaves the floating-point state of the process alone.
 FLAGS = ["-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-fassociative-math",
          "-freciprocal-math"]  # fmt: skip
+# For compiling alone, not for linking: the threads are those of the OpenMP library that torch has loaded. Without it
+# ATen's parallel loops run on one thread.
+if sys.platform == "linux":
+    FLAGS.append("-fopenmp")
 CACHE_VARIABLE = "SAKEFF_CACHE"
 COMPILATION = """
 import sys

@@ -1,7 +1,8 @@
 """SAKE for inference: the same function as ``representations.sake``, arranged for speed.
 
-What is different: the maps of a layer that act on atoms (first map of the edge network and filter, for centres and
-others) are one matrix product, and everything on edges is one step (``EdgeLayer``) with a twin that is one operator.
+What is different: the maps of a layer that act on atoms before the edges are reached (first map of the edge network
+and filter, for centres and others) are one matrix product, and a layer is two steps, one on edges (``EdgeLayer``) and
+one on atoms (``AtomLayer``), each with a twin that is one operator (``fast.sake_native``).
 
 Only the default attention has this form (semantic, SiLU, smooth normalisation); ``FastSake.supports`` says so.
 """
@@ -18,10 +19,10 @@ from sakeff.types import Edges, Features
 
 
 class EdgeLayer(nn.Module):
-    """Eqs. 7-11 on edges: projections of atoms to aggregated edge features and spatial combinations.
+    """Eqs. 7-11 on edges: features of atoms to aggregated edge features and spatial combinations.
 
-    ``projected`` (N, 2(F + K)) holds the parts of the first map and of the filter that act on the centre, then those
-    that act on the other atom.
+    The projection holds the parts of the first map and of the filter that act on the centre, then those that act on
+    the other atom.
     """
 
     centres: Tensor  # (K,), of the Gaussian basis
@@ -35,6 +36,7 @@ class EdgeLayer(nn.Module):
     def __init__(self, layer: SakeLayer) -> None:
         super().__init__()
         embedding = layer.embedding
+        self.projection = joined_projections(layer)
         self.sharpness = float(embedding.basis.coefficient)
         self.softening = float(layer.directions.softening)
         self.directions: Directions = layer.directions
@@ -47,16 +49,12 @@ class EdgeLayer(nn.Module):
         self.register_buffer("score", layer.attention.score.weight.detach())
         self.register_buffer("coefficients", layer.combinations.coefficients.weight.detach())
 
-    def weights(self) -> List[Tensor]:
-        """All of them, in the order of the operator."""
-        return [self.centres, self.distance, self.filter, self.output, self.output_bias, self.score, self.coefficients]
-
-    def forward(self, projected: Tensor, displacement: Tensor, edges: Edges, envelope: Tensor) -> List[Tensor]:
-        """(N, 2(F + K)), (N, 3), edges and (E,) to (N, H F) and (N, C, 3)."""
-        n_atoms = projected.shape[0]
+    def forward(self, scalars: Tensor, displacement: Tensor, edges: Edges, envelope: Tensor) -> List[Tensor]:
+        """(N, F), (N, 3), edges and (E,) to (N, H F) and (N, C, 3)."""
+        n_atoms = scalars.shape[0]
         moved = displacement.index_select(0, edges.other) - displacement.index_select(0, edges.centre)
         geometry = self.directions(edges.vector + moved)
-        features = self.edge_features(projected, geometry[1], edges)
+        features = self.edge_features(self.projection(scalars), geometry[1], edges)
         score = nn.functional.silu(nn.functional.linear(features, self.score))
         score = torch.exp(score.masked_fill(envelope.unsqueeze(-1) == 0.0, 0.0))
         attention = self.normalisation(score * envelope.unsqueeze(-1), edges.centre, n_atoms)
@@ -77,23 +75,47 @@ class EdgeLayer(nn.Module):
         return nn.functional.linear(nn.functional.silu(hidden), self.output, self.output_bias)
 
 
-class FastSakeLayer(nn.Module):
-    """Algorithm 1 with the step on edges taken out."""
+class AtomLayer(nn.Module):
+    """Eqs. 4, 6, 12 and 13 on atoms: state and sums over edges to the next state."""
 
-    def __init__(self, layer: SakeLayer, edge_layer: EdgeLayer) -> None:
+    def __init__(self, layer: SakeLayer) -> None:
         super().__init__()
-        self.projection = joined_projections(layer)
-        self.edge_layer = edge_layer
         self.spatial = layer.spatial
         self.update = layer.update
         self.node = layer.node
 
+    def forward(self, state: State, aggregated: Tensor, combinations: Tensor) -> State:
+        """(N, H F) and (N, C, 3) with the state."""
+        gained = self.node(torch.cat([state.scalars, aggregated, self.spatial(combinations)], dim=-1))
+        motion = self.update(state, combinations)
+        return State(state.scalars + gained, motion[0], motion[1])
+
+
+class FastSakeLayer(nn.Module):
+    """Algorithm 1 in two steps."""
+
+    def __init__(self, edge_layer: EdgeLayer, atom_layer: AtomLayer) -> None:
+        super().__init__()
+        self.edge_layer = edge_layer
+        self.atom_layer = atom_layer
+
     def forward(self, state: State, edges: Edges, envelope: Tensor) -> State:
         """One step of features, displacements and velocities; ``envelope`` (E,) is that of the physical distance."""
-        sums = self.edge_layer(self.projection(state.scalars), state.displacement, edges, envelope)
-        update = self.node(torch.cat([state.scalars, sums[0], self.spatial(sums[1])], dim=-1))
-        motion = self.update(state, sums[1])
-        return State(state.scalars + update, motion[0], motion[1])
+        sums = self.edge_layer(state.scalars, state.displacement, edges, envelope)
+        next_state: State = self.atom_layer(state, sums[0], sums[1])
+        return next_state
+
+
+class EdgeEnvelope(nn.Module):
+    """The envelope of the length of edge vectors."""
+
+    def __init__(self, envelope: nn.Module) -> None:
+        super().__init__()
+        self.envelope = envelope
+
+    def forward(self, vector: Tensor) -> Tensor:
+        """(E, 3) to (E,)."""
+        return self.envelope(torch.linalg.vector_norm(vector, dim=-1))
 
 
 class FastSake(nn.Module):
@@ -106,8 +128,8 @@ class FastSake(nn.Module):
         self.cutoff = reference.cutoff
         self.symmetry = reference.symmetry
         self.is_local = True
-        self.envelope = reference.envelope
-        self.layers = nn.ModuleList([FastSakeLayer(layer, EdgeLayer(layer)) for layer in reference.layers])
+        self.envelope = EdgeEnvelope(reference.envelope)
+        self.layers = nn.ModuleList([FastSakeLayer(EdgeLayer(layer), AtomLayer(layer)) for layer in reference.layers])
 
     @staticmethod
     def supports(reference: nn.Module) -> bool:
@@ -121,7 +143,7 @@ class FastSake(nn.Module):
     def forward(self, features: Features, edges: List[Edges]) -> Features:
         """Features (N, F) and one ``Edges`` to features with displacement and velocity as vectors."""
         local = edges[0]
-        envelope = self.envelope(torch.linalg.vector_norm(local.vector, dim=-1))
+        envelope = self.envelope(local.vector)
         zero = features.scalars.new_zeros([features.scalars.shape[0], 3])
         state = State(features.scalars, zero, zero)
         for layer in self.layers:

@@ -4,8 +4,9 @@ What is different, and why:
 - undirected pairs: filters w_ij (eq. 16) are symmetric, so each is computed once for both directions;
 - the radial filters depend on the distance alone: tabulated (``fast.table``), both of a layer in one table, with the
   output biases of the spherical filters added;
-- queries, keys and values of a layer are one matrix product;
-- everything on pairs is one step (``PairAttention``) with a twin that is one operator (``fast.so3krates_native``).
+- queries, keys and values of a layer are one matrix product, and the learned coupling is one fixed matrix;
+- a layer is two steps, one on pairs (``PairAttention``) and one on atoms (``FastInteraction``), and each has a twin
+  that is one operator (``fast.so3krates_native``).
 
 Only the local model with constant normalisation and the polynomial (C2) envelope has this form;
 ``FastSo3krates.supports`` says so.
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 
 from sakeff.fast.table import RadialTable, tabulate
 from sakeff.nn.cutoffs import PolynomialEnvelope
-from sakeff.nn.sphc import CrossDegreeCoupling, DegreeNorms
+from sakeff.nn.sphc import CrossDegreeCoupling
 from sakeff.nn.spherical import SphericalHarmonics
 from sakeff.representations.so3krates import (
     AtomwiseInteraction,
@@ -45,40 +46,51 @@ class Pairs(NamedTuple):
 
 
 class PairGeometry(nn.Module):
-    """Pair vectors to distances and spherical harmonics."""
+    """Pair vectors to what all layers share, and to the initial SPHC (eq. 11 with a constant in place of C_i)."""
 
-    def __init__(self, degrees: List[int]) -> None:
+    parity: Tensor  # (M,), Y_lm(-n) = (-1)^l Y_lm(n)
+
+    def __init__(self, degrees: List[int], envelope: PolynomialEnvelope, mean_neighbours: float) -> None:
         super().__init__()
         self.degrees = degrees
+        self.envelope = envelope
+        self.scale = 1.0 / mean_neighbours
         self.harmonics = SphericalHarmonics(degrees)
+        parity = [(-1.0) ** l for l in degrees for _ in range(2 * l + 1)]
+        self.register_buffer("parity", torch.tensor(parity, dtype=torch.float64), persistent=False)
 
-    def forward(self, vector: Tensor) -> List[Tensor]:
-        """(P, 3) to (P,) and (P, M)."""
+    def forward(self, vector: Tensor, centre: Tensor, other: Tensor, n_atoms: int) -> List[Tensor]:
+        """(P, 3) to distances (P,), envelopes (P,), harmonics (P, M) and SPHC (N, M)."""
         distance = torch.linalg.vector_norm(vector, dim=-1)
-        return [distance, self.harmonics(vector / distance.unsqueeze(-1))]
+        harmonics = self.harmonics(vector / distance.unsqueeze(-1))
+        envelope = self.envelope(distance)
+        there = harmonics * (envelope * self.scale).unsqueeze(-1)
+        sphc = torch.zeros([n_atoms, there.shape[1]], dtype=there.dtype, device=there.device)
+        sphc = sphc.index_add(0, centre, there).index_add(0, other, there * self.parity)
+        return [distance, envelope, harmonics, sphc]
 
 
 class PairAttention(nn.Module):
-    """Both attentions of a layer (eqs. 12-16) over pairs: ``alpha_ij = envelope q_i w_ij k_j / sqrt(F/H)``.
+    """Both attentions of a layer (eqs. 12-16) over pairs: ``alpha_ij = envelope q_i w_ij k_j / sqrt(F/H)``."""
 
-    ``projected`` (N, 5F) holds query and key of the features, their value, query and key of the SPHC.
-    """
-
+    projection: Tensor  # (5F, F), to query and key of the features, their value, query and key of the SPHC
     hidden_weight: Tensor  # (2H, L), the first maps of both spherical filters
     hidden_bias: Tensor  # (2H,)
     output_weight: Tensor  # (2, F, H), their second maps
     degree_of_order: Tensor  # (M,)
     parity: Tensor  # (M,), Y_lm(-n) = (-1)^l Y_lm(n)
 
-    def __init__(self, table: RadialTable, spherical: List[nn.Module], norms: DegreeNorms, degrees: List[int],
-                 heads: int) -> None:  # fmt: skip
-        """``spherical`` holds the networks of the spherical filters of both attentions, or nothing."""
+    def __init__(self, layer: So3kratesLayer, table: RadialTable, degrees: List[int]) -> None:
         super().__init__()
+        features, geometric = layer.features.coefficients, layer.geometric.coefficients
         self.table = table
-        self.norms = norms
+        self.norms = layer.norms
         self.degrees = degrees
-        self.heads = heads
+        self.heads = features.heads
         self.width = table.nodes.shape[2] // 2
+        projections = [features.query, features.key, layer.features.value, geometric.query, geometric.key]
+        self.register_buffer("projection", torch.cat([part.weight for part in projections]).detach())
+        spherical = spherical_networks([features, geometric])
         nothing = table.nodes.new_zeros([0])  # without spherical filters, H = 0
         hidden = [network[0].weight for network in spherical] or [nothing.view(0, len(degrees))]
         bias = [network[0].bias for network in spherical] or [nothing]
@@ -91,21 +103,21 @@ class PairAttention(nn.Module):
         self.register_buffer("degree_of_order", torch.tensor(column), persistent=False)
         self.register_buffer("parity", torch.tensor(signs, dtype=table.nodes.dtype), persistent=False)
 
-    def forward(self, projected: Tensor, sphc: Tensor, pairs: Pairs) -> List[Tensor]:
-        """(N, 5F) and (N, M) to the increments (N, F) and (N, M)."""
+    def forward(self, scalars: Tensor, sphc: Tensor, pairs: Pairs) -> List[Tensor]:
+        """Features (N, F) and SPHC (N, M) to their next values."""
+        projected = nn.functional.linear(scalars, self.projection)
         filters = self.filters(sphc, pairs)
         one = projected.index_select(0, pairs.centre).split(self.width, 1)
         two = projected.index_select(0, pairs.other).split(self.width, 1)
-        features = torch.zeros([projected.shape[0], self.width], dtype=sphc.dtype, device=sphc.device)
         weights = self.coefficients(one[0], two[1], filters[0], pairs.envelope, self.heads)
-        features = features.index_add(0, pairs.centre, self.weighted(weights, two[2]))
+        features = scalars.index_add(0, pairs.centre, self.weighted(weights, two[2]))
         weights = self.coefficients(two[0], one[1], filters[0], pairs.envelope, self.heads)
         features = features.index_add(0, pairs.other, self.weighted(weights, one[2]))
         there = self.coefficients(one[3], two[4], filters[1], pairs.envelope, len(self.degrees))
         back = self.coefficients(two[3], one[4], filters[1], pairs.envelope, len(self.degrees))
         there = there.index_select(1, self.degree_of_order) * pairs.harmonics
         back = back.index_select(1, self.degree_of_order) * self.parity * pairs.harmonics
-        moved = torch.zeros_like(sphc).index_add(0, pairs.centre, there).index_add(0, pairs.other, back)
+        moved = sphc.index_add(0, pairs.centre, there).index_add(0, pairs.other, back)
         return [features, moved]
 
     def filters(self, sphc: Tensor, pairs: Pairs) -> List[Tensor]:
@@ -146,22 +158,33 @@ class FixedCoupling(nn.Module):
         return pairs.view(chi.shape[0], self.size * self.size) @ self.matrix
 
 
+class FastInteraction(nn.Module):
+    """The atomwise interaction (eqs. 17-19) with a fixed coupling."""
+
+    def __init__(self, interaction: AtomwiseInteraction) -> None:
+        super().__init__()
+        self.increments: AtomwiseInteraction = copy.deepcopy(interaction)
+        self.increments.coupling = FixedCoupling(interaction.coupling)
+
+    def forward(self, scalars: Tensor, sphc: Tensor) -> List[Tensor]:
+        """Features (N, F) and SPHC (N, M) to their next values."""
+        increments = self.increments(scalars, sphc)
+        return [scalars + increments[0], sphc + increments[1]]
+
+
 class FastLayer(nn.Module):
     """One message-passing layer."""
 
-    def __init__(self, layer: So3kratesLayer, attention: PairAttention) -> None:
+    def __init__(self, attention: PairAttention, interaction: FastInteraction) -> None:
         super().__init__()
-        self.projection = joined_projections(layer)
         self.attention = attention
-        self.interaction: AtomwiseInteraction = copy.deepcopy(layer.interaction)
-        self.interaction.coupling = FixedCoupling(layer.interaction.coupling)
+        self.interaction = interaction
 
     def forward(self, scalars: Tensor, sphc: Tensor, pairs: Pairs) -> List[Tensor]:
         """Features (N, F) and SPHC (N, M) to their next values."""
-        gained = self.attention(self.projection(scalars), sphc, pairs)
-        scalars, sphc = scalars + gained[0], sphc + gained[1]
-        increments = self.interaction(scalars, sphc)
-        return [scalars + increments[0], sphc + increments[1]]
+        moved = self.attention(scalars, sphc, pairs)
+        next_values: List[Tensor] = self.interaction(moved[0], moved[1])
+        return next_values
 
 
 class FastSo3krates(nn.Module):
@@ -177,15 +200,14 @@ class FastSo3krates(nn.Module):
         self.cutoff = reference.cutoff
         self.symmetry = reference.symmetry
         self.is_local = True
-        self.envelope = reference.envelope
-        self.mean_neighbours = float(reference.normalisation.mean_neighbours)
-        self.geometry = PairGeometry(degrees)
+        mean_neighbours = float(reference.normalisation.mean_neighbours)
+        self.geometry = PairGeometry(degrees, reference.envelope, mean_neighbours)
         self.register_buffer("vector_orders", reference.vector_orders.clone(), persistent=False)
-        parity = torch.tensor([(-1.0) ** l for l in degrees for _ in range(2 * l + 1)], dtype=torch.float64)
-        self.register_buffer("parity", parity, persistent=False)
-        self.layers = nn.ModuleList(
-            [FastLayer(layer, pair_attention(reference, layer, tolerance)) for layer in reference.layers]
-        )
+        layers = [
+            FastLayer(pair_attention(reference, layer, tolerance), FastInteraction(layer.interaction))
+            for layer in reference.layers
+        ]
+        self.layers = nn.ModuleList(layers)
 
     @staticmethod
     def supports(reference: nn.Module) -> bool:
@@ -203,38 +225,22 @@ class FastSo3krates(nn.Module):
 
     def forward(self, features: Features, edges: List[Edges]) -> Features:
         """Features (N, F) and one ``Edges`` to features (N, F)."""
-        pairs = self.pairs(edges[0])
+        chosen = half_of(edges[0].reverse)
+        centre, other = edges[0].centre.index_select(0, chosen), edges[0].other.index_select(0, chosen)
         scalars = features.scalars
-        sphc = self.initial_sphc(pairs, scalars.shape[0])
+        geometry = self.geometry(edges[0].vector.index_select(0, chosen), centre, other, scalars.shape[0])
+        pairs, sphc = Pairs(centre, other, geometry[0], geometry[1], geometry[2]), geometry[3]
         for layer in self.layers:
             updated = layer(scalars, sphc, pairs)
             scalars, sphc = updated[0], updated[1]
         columns = sphc.index_select(1, self.vector_orders)
         return Features(scalars, columns.view(sphc.shape[0], self.vector_orders.shape[0] // 3, 3))
 
-    def pairs(self, edges: Edges) -> Pairs:
-        """One of the two edges of each pair."""
-        index = torch.arange(edges.reverse.shape[0], device=edges.reverse.device)
-        chosen = torch.nonzero(index < edges.reverse).squeeze(-1)
-        geometry = self.geometry(edges.vector.index_select(0, chosen))
-        centre, other = edges.centre.index_select(0, chosen), edges.other.index_select(0, chosen)
-        return Pairs(centre, other, geometry[0], self.envelope(geometry[0]), geometry[1])
 
-    def initial_sphc(self, pairs: Pairs, n_atoms: int) -> Tensor:
-        """Eq. 11 with a constant in place of C_i, (N, M)."""
-        there = pairs.harmonics * (pairs.envelope / self.mean_neighbours).unsqueeze(-1)
-        total = torch.zeros([n_atoms, there.shape[1]], dtype=there.dtype, device=there.device)
-        return total.index_add(0, pairs.centre, there).index_add(0, pairs.other, there * self.parity)
-
-
-def joined_projections(layer: So3kratesLayer) -> nn.Linear:
-    """One linear map to all queries, keys and values."""
-    features, geometric = layer.features.coefficients, layer.geometric.coefficients
-    parts = [features.query, features.key, layer.features.value, geometric.query, geometric.key]
-    weight = torch.cat([part.weight for part in parts]).detach()
-    joined = nn.Linear(weight.shape[1], weight.shape[0], bias=False, dtype=weight.dtype)
-    joined.weight = nn.Parameter(weight, requires_grad=False)
-    return joined
+def half_of(reverse: Tensor) -> Tensor:
+    """The indices of one of the two edges of each pair, (P,)."""
+    index = torch.arange(reverse.shape[0], device=reverse.device)
+    return torch.nonzero(index < reverse).squeeze(-1)
 
 
 def pair_attention(reference: So3krates, layer: So3kratesLayer, tolerance: float) -> PairAttention:
@@ -245,10 +251,14 @@ def pair_attention(reference: So3krates, layer: So3kratesLayer, tolerance: float
         basis = reference.basis(distance) * reference.envelope(distance).unsqueeze(-1)
         return torch.cat([radial_part(attention, basis) for attention in attentions], dim=-1)
 
-    spherical = [part.network for attention in attentions for part in attention.filters.parts
-                 if isinstance(part, SphericalFilter)]  # fmt: skip
     table = tabulate(radial, reference.cutoff, tolerance)
-    return PairAttention(table, spherical, layer.norms, reference.harmonics.degrees, attentions[0].heads)
+    return PairAttention(layer, table, reference.harmonics.degrees)
+
+
+def spherical_networks(attentions: List[AttentionCoefficients]) -> List[nn.Sequential]:
+    """Those of the spherical filters of both attentions, or none."""
+    parts = [part for attention in attentions for part in attention.filters.parts]
+    return [part.network for part in parts if isinstance(part, SphericalFilter)]
 
 
 def radial_part(attention: AttentionCoefficients, basis: Tensor) -> Tensor:

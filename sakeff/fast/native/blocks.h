@@ -11,13 +11,15 @@ namespace sakeff {
 
 using at::Tensor;
 
-// Rows per block: long enough for efficient matrix products, short enough that a block stays in the second-level cache.
-constexpr int64_t BLOCK = 128;
-// Fewer rows than this are not worth a thread.
-constexpr int64_t GRAIN = 256;
+// Edges per block: long enough for efficient matrix products (whole tiles of matrix.h), short enough that a block stays
+// in the second-level cache.
+constexpr int64_t BLOCK = 126;
+// Fewer edges, or atoms, than this are not worth a thread.
+constexpr int64_t EDGE_GRAIN = 64;
+constexpr int64_t ATOM_GRAIN = 32;
 
-inline int64_t n_chunks(int64_t rows) {
-  return std::max<int64_t>(1, std::min<int64_t>(at::get_num_threads(), rows / GRAIN));
+inline int64_t n_chunks(int64_t rows, int64_t grain) {
+  return std::max<int64_t>(1, std::min<int64_t>(at::get_num_threads(), rows / grain));
 }
 
 // Contiguous ranges [starts[c], starts[c + 1]) of nearly equal length, one for each thread.
@@ -43,12 +45,30 @@ inline void check_differentiated_once() {
               "derivatives.");
 }
 
+// Calls body(begin, end) for ranges of atoms, each a block of rows, in parallel.
+template <typename Body>
+void for_atoms(int64_t n_atoms, const Body& body) {
+  for_chunks(even_starts(n_atoms, n_chunks(n_atoms, ATOM_GRAIN)), [&](int64_t, int64_t begin, int64_t end) {
+    for (int64_t first = begin; first < end; first += BLOCK) body(first, std::min(first + BLOCK, end));
+  });
+}
+
+// A gradient that autograd left out is zero.
+inline Tensor gradient_or_zeros(const Tensor& gradient, at::IntArrayRef shape, const at::TensorOptions& options) {
+  return gradient.defined() ? gradient.contiguous() : at::zeros(shape, options);
+}
+
 // Rows that several threads add to: each chunk has its own copy, and the copies are summed in order, so that results
 // do not depend on the timing of threads.
 class Accumulator {
  public:
   Accumulator(int64_t chunks, at::IntArrayRef shape, const at::TensorOptions& options) {
     for (int64_t c = 0; c < chunks; ++c) copies_.push_back(at::zeros(shape, options));
+  }
+
+  // The first copy starts with these values.
+  Accumulator(int64_t chunks, const Tensor& start) : Accumulator(chunks - 1, start.sizes(), start.options()) {
+    copies_.insert(copies_.begin(), start.clone());
   }
 
   template <typename scalar>

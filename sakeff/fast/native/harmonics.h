@@ -1,12 +1,11 @@
 // Real spherical harmonics of pair directions with their derivatives; conventions of sakeff/nn/spherical.py.
 #pragma once
 
-#include <torch/csrc/autograd/custom_function.h>
+#include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
-
-#include "blocks.h"
 
 namespace sakeff {
 
@@ -85,64 +84,12 @@ inline int64_t n_orders(at::IntArrayRef degrees) {
   return total;
 }
 
-// Vectors (P, 3) to distances (P) and harmonics (P, M).
-class PairGeometry : public torch::autograd::Function<PairGeometry> {
- public:
-  static torch::autograd::variable_list forward(
-      torch::autograd::AutogradContext* context, const Tensor& vector, const std::vector<int64_t>& degrees) {
-    const Tensor rows = vector.contiguous();
-    const int64_t n = rows.size(0), orders = n_orders(degrees);
-    Tensor distance = at::empty({n}, rows.options()), harmonics = at::empty({n, orders}, rows.options());
-    AT_DISPATCH_FLOATING_TYPES(rows.scalar_type(), "pair_geometry", [&] {
-      const scalar_t* v = rows.const_data_ptr<scalar_t>();
-      scalar_t* r = distance.mutable_data_ptr<scalar_t>();
-      scalar_t* out = harmonics.mutable_data_ptr<scalar_t>();
-      for_chunks(even_starts(n, n_chunks(n)), [&](int64_t, int64_t begin, int64_t end) {
-        Harmonics<scalar_t> y(degrees);
-        for (int64_t p = begin; p < end; ++p) {
-          const scalar_t* e = v + 3 * p;
-          r[p] = std::sqrt(e[0] * e[0] + e[1] * e[1] + e[2] * e[2]);
-          y.prepare(e[0] / r[p], e[1] / r[p], e[2] / r[p]);
-          y.values(out + orders * p);
-        }
-      });
-    });
-    context->save_for_backward({rows, distance});
-    context->saved_data["degrees"] = degrees;
-    return {distance, harmonics};
-  }
-
-  static torch::autograd::variable_list backward(
-      torch::autograd::AutogradContext* context, const torch::autograd::variable_list& gradients) {
-    check_differentiated_once();
-    const auto saved = context->get_saved_variables();
-    const std::vector<int64_t> degrees = context->saved_data["degrees"].toIntVector();
-    const Tensor& rows = saved[0];
-    const int64_t n = rows.size(0), orders = n_orders(degrees);
-    const Tensor by_distance = gradients[0].defined() ? gradients[0].contiguous() : at::zeros({n}, rows.options());
-    const Tensor by_harmonics =
-        gradients[1].defined() ? gradients[1].contiguous() : at::zeros({n, orders}, rows.options());
-    Tensor result = at::empty({n, 3}, rows.options());
-    AT_DISPATCH_FLOATING_TYPES(rows.scalar_type(), "pair_geometry_backward", [&] {
-      const scalar_t* v = rows.const_data_ptr<scalar_t>();
-      const scalar_t* r = saved[1].const_data_ptr<scalar_t>();
-      const scalar_t* gr = by_distance.const_data_ptr<scalar_t>();
-      const scalar_t* gy = by_harmonics.const_data_ptr<scalar_t>();
-      scalar_t* out = result.mutable_data_ptr<scalar_t>();
-      for_chunks(even_starts(n, n_chunks(n)), [&](int64_t, int64_t begin, int64_t end) {
-        Harmonics<scalar_t> y(degrees);
-        for (int64_t p = begin; p < end; ++p) {
-          const scalar_t unit[3] = {v[3 * p] / r[p], v[3 * p + 1] / r[p], v[3 * p + 2] / r[p]};
-          scalar_t g[3];
-          y.prepare(unit[0], unit[1], unit[2]);
-          y.pull_back(gy + orders * p, g);
-          const scalar_t along = unit[0] * g[0] + unit[1] * g[1] + unit[2] * g[2];
-          for (int a = 0; a < 3; ++a) out[3 * p + a] = gr[p] * unit[a] + (g[a] - along * unit[a]) / r[p];
-        }
-      });
-    });
-    return {result, Tensor()};
-  }
-};
+// Y_lm(-n) = (-1)^l Y_lm(n): the sign of each order.
+template <typename scalar>
+std::vector<scalar> parities(at::IntArrayRef degrees) {
+  std::vector<scalar> signs;
+  for (const int64_t l : degrees) signs.insert(signs.end(), 2 * l + 1, l % 2 == 0 ? scalar(1) : scalar(-1));
+  return signs;
+}
 
 }  // namespace sakeff

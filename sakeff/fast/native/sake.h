@@ -4,35 +4,44 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "blocks.h"
+#include "functions.h"
+#include "network.h"
 
 namespace sakeff {
 
 // What does not depend on the structure. F width, K basis functions, H heads, C coefficients.
 struct EdgeWeights {
-  Tensor centres;       // (K), A, of the Gaussians
-  Tensor distance;      // (F), column of the first map that acts on the distance
-  Tensor filter;        // (F, K), columns that act on the filtered basis
-  Tensor output;        // (F, F)
-  Tensor output_bias;   // (F)
-  Tensor score;         // (H, F)
-  Tensor coefficients;  // (C, H F)
-  double sharpness;     // 1 / (2 w^2) of the Gaussians, 1/A^2
-  double softening;     // A
+  LinearMap projection;    // of features to what the first map and the filter take from the centre, then from the other
+  Tensor projection_bias;  // (padded 2(F + K))
+  Tensor centres;          // (K), A, of the Gaussians
+  Tensor distance;         // (F), column of the first map that acts on the distance
+  LinearMap filter;        // K to F, of the filtered basis
+  LinearMap output;        // F to F
+  Tensor output_bias;      // (padded F)
+  LinearMap score;         // F to H
+  LinearMap coefficients;  // H F to C
+  double sharpness;        // 1 / (2 w^2) of the Gaussians, 1/A^2
+  double softening;        // A
 
-  int64_t F() const { return output.size(0); }
-  int64_t K() const { return centres.size(0); }
-  int64_t H() const { return score.size(0); }
-  int64_t C() const { return coefficients.size(0); }
+  EdgeWeights(const Tensor* t, double sharpness_, double softening_)
+      : projection{t[0], t[1]}, projection_bias(t[2]), centres(t[3]), distance(t[4]), filter{t[5], t[6]},
+        output{t[7], t[8]}, output_bias(t[9]), score{t[10], t[11]}, coefficients{t[12], t[13]}, sharpness(sharpness_),
+        softening(softening_) {}
+
+  int64_t F() const { return output.in(); }
+  int64_t K() const { return filter.in(); }
+  int64_t H() const { return score.out(); }
+  int64_t C() const { return coefficients.out(); }
 };
 
 // Arrays of the edges and atoms of a structure.
 template <typename scalar>
 struct EdgeData {
-  const scalar* projected;     // (N, 2(F + K)): first map and filter of the centre, then of the other atom
+  const scalar* projected;     // (N, stride): first map (F) and filter (K) of the centre, then of the other atom
+  int64_t projected_stride;    // padded 2(F + K)
   const scalar* displacement;  // (N, 3)
   const scalar* vector;        // (E, 3)
   const scalar* envelope;      // (E)
@@ -49,25 +58,23 @@ struct EdgeOutputs {
 
 template <typename scalar>
 struct EdgeGradients {
-  scalar* projected;     // (N, 2(F + K))
+  scalar* projected;     // (N, padded 2(F + K))
   scalar* displacement;  // (N, 3)
   scalar* vector;        // (E, 3)
   scalar* envelope;      // (E)
 };
 
-// All edges of a few consecutive atoms: the sums over neighbours stay inside.
+// All edges of a few consecutive atoms: the sums over neighbours stay inside. Arrays have one row for each edge.
 template <typename scalar>
 class EdgeBlock {
  public:
   EdgeBlock(const EdgeWeights& weights, const EdgeData<scalar>& data, const std::vector<int64_t>& row_start,
             int64_t capacity)
       : w_(weights), data_(data), row_start_(row_start), F_(weights.F()), K_(weights.K()), H_(weights.H()),
-        C_(weights.C()) {
-    const auto options = weights.output.options();
-    const std::vector<int64_t> widths{K_, K_, F_, F_, F_, H_, H_, H_ * F_, C_, C_, F_, H_, H_, H_ * F_};
-    for (const int64_t width : widths) buffers_.push_back(at::empty({capacity, width}, options));
-    geometry_.resize(4 * capacity);
-  }
+        C_(weights.C()), geometry_(4 * capacity), by_direction_(3 * capacity), basis_(capacity, K_),
+        filtered_(capacity, K_), before_(capacity, F_), hidden_(capacity, F_), features_(capacity, F_),
+        score_(capacity, H_), exponential_(capacity, H_), attention_(capacity, H_), by_score_(capacity, H_),
+        weighted_(capacity, H_ * F_), coefficient_(capacity, C_), by_features_(capacity, F_) {}
 
   // The layer on the edges of the atoms [first, last): everything up to attention weights and coefficients.
   void evaluate(int64_t first, int64_t last) {
@@ -75,51 +82,58 @@ class EdgeBlock {
     last_ = last;
     begin_ = row_start_[first];
     n_ = row_start_[last] - begin_;
-    for (const Tensor& buffer : buffers_) views_[&buffer - buffers_.data()] = buffer.narrow(0, 0, n_);
     directions();
     edge_features();
     attention();
   }
 
   void sum_up(const EdgeOutputs<scalar>& out) {
-    const scalar *weighted = data_of(WEIGHTED), *coefficient = data_of(COEFFICIENT);
     for (int64_t i = first_; i < last_; ++i) {
       scalar* __restrict__ aggregated = out.aggregated + H_ * F_ * i;
       scalar* __restrict__ combination = out.combinations + 3 * C_ * i;
+      std::vector<scalar> sums(3 * C_, 0);
+      scalar *__restrict__ along_x = sums.data(), *__restrict__ along_y = along_x + C_,
+              *__restrict__ along_z = along_y + C_;
       for (int64_t e = row_start_[i] - begin_; e < row_start_[i + 1] - begin_; ++e) {
-        for (int64_t f = 0; f < H_ * F_; ++f) aggregated[f] += weighted[H_ * F_ * e + f];
+        const scalar* weighted = weighted_[e];
+        for (int64_t f = 0; f < H_ * F_; ++f) aggregated[f] += weighted[f];
         const scalar x = geometry_[4 * e], y = geometry_[4 * e + 1], z = geometry_[4 * e + 2];
+        const scalar* lambda = coefficient_[e];
         for (int64_t c = 0; c < C_; ++c) {
-          const scalar lambda = coefficient[C_ * e + c];
-          combination[3 * c] += lambda * x;
-          combination[3 * c + 1] += lambda * y;
-          combination[3 * c + 2] += lambda * z;
+          along_x[c] += lambda[c] * x;
+          along_y[c] += lambda[c] * y;
+          along_z[c] += lambda[c] * z;
         }
       }
+      for (int64_t c = 0; c < C_; ++c)
+        for (int64_t a = 0; a < 3; ++a) combination[3 * c + a] = sums[a * C_ + c];
     }
   }
 
-  // Gradients of everything, given those of the sums; after evaluate().
+  // Gradients of everything, given those of the sums; after evaluate(). Buffers are used again for gradients.
   void pull_back(const scalar* by_aggregated, const scalar* by_combinations, const EdgeGradients<scalar>& out) {
     combinations_backward(by_combinations);
-    at::mm_out(view(BY_WEIGHTED), view(BY_COEFFICIENT), w_.coefficients);
+    w_.coefficients.template pull_back<scalar>(coefficient_.rows(), n_, weighted_.rows());
     weighted_backward(by_aggregated);
     attention_backward(out.envelope);
-    at::addmm_out(view(BY_FEATURES), view(BY_FEATURES), view(BY_SCORE), w_.score);
-    at::mm_out(view(HIDDEN), view(BY_FEATURES), w_.output);
-    at::silu_backward_out(view(HIDDEN), view(HIDDEN), view(BEFORE));
-    at::mm_out(view(FILTERED), view(HIDDEN), w_.filter);
+    w_.score.template pull_back<scalar>(by_score_.rows(), n_, by_features_.rows(), true);
+    w_.output.template pull_back<scalar>(by_features_.rows(), n_, hidden_.rows());
+    for (int64_t i = 0; i < n_ * before_.stride; ++i) hidden_.data[i] *= silu_slope(before_.data[i]);
+    w_.filter.template pull_back<scalar>(hidden_.rows(), n_, filtered_.rows());
     atoms_backward(out);
   }
 
  private:
-  enum Buffer {
-    BASIS, FILTERED, BEFORE, HIDDEN, FEATURES, SCORE, ATTENTION, WEIGHTED, COEFFICIENT, BY_COEFFICIENT, BY_FEATURES,
-    BY_ATTENTION, BY_SCORE, BY_WEIGHTED, N_BUFFERS
+  // (capacity, padded columns).
+  struct Buffer {
+    std::vector<scalar> data;
+    int64_t stride;
+
+    Buffer(int64_t capacity, int64_t columns) : data(capacity * padded(columns), 0), stride(padded(columns)) {}
+    scalar* operator[](int64_t row) { return data.data() + row * stride; }
+    Rows<scalar> rows() { return {data.data(), stride}; }
   };
 
-  Tensor& view(Buffer name) { return views_[name]; }
-  scalar* data_of(Buffer name) { return buffers_[name].template mutable_data_ptr<scalar>(); }
   int64_t edge(int64_t e) const { return begin_ + e; }
 
   // Direction (3) and smooth distance of each edge.
@@ -141,75 +155,71 @@ class EdgeBlock {
     const scalar* centres = w_.centres.template const_data_ptr<scalar>();
     const scalar* by_distance = w_.distance.template const_data_ptr<scalar>();
     const scalar sharpness = w_.sharpness;
-    // Below this exponent the exponential is denormal: tiny, and slow to compute.
-    const scalar lowest = std::log(std::numeric_limits<scalar>::min()) + 1;
-    scalar *basis = data_of(BASIS), *filtered = data_of(FILTERED), *before = data_of(BEFORE);
-    for (int64_t e = 0; e < n_; ++e)
-      for (int64_t k = 0; k < K_; ++k) {
-        const scalar x = geometry_[4 * e + 3] - centres[k];
-        basis[K_ * e + k] = std::max(-sharpness * x * x, lowest);
-      }
-    at::exp_out(view(BASIS), view(BASIS));
     for (int64_t e = 0; e < n_; ++e) {
-      const scalar* i = data_.projected + 2 * (F_ + K_) * data_.centre[edge(e)];
-      const scalar* j = data_.projected + 2 * (F_ + K_) * data_.other[edge(e)] + F_ + K_;
+      const scalar* i = data_.projected + data_.projected_stride * data_.centre[edge(e)];
+      const scalar* j = data_.projected + data_.projected_stride * data_.other[edge(e)] + F_ + K_;
       const scalar distance = geometry_[4 * e + 3];
-      for (int64_t f = 0; f < F_; ++f) before[F_ * e + f] = i[f] + j[f] + by_distance[f] * distance;
-      for (int64_t k = 0; k < K_; ++k) filtered[K_ * e + k] = basis[K_ * e + k] * (i[F_ + k] + j[F_ + k]);
+      scalar *__restrict__ basis = basis_[e], *__restrict__ filtered = filtered_[e], *__restrict__ before = before_[e];
+      for (int64_t k = 0; k < K_; ++k) {
+        const scalar x = distance - centres[k];
+        basis[k] = exponential(-sharpness * x * x);
+      }
+      for (int64_t f = 0; f < F_; ++f) before[f] = i[f] + j[f] + by_distance[f] * distance;
+      for (int64_t k = 0; k < K_; ++k) filtered[k] = basis[k] * (i[F_ + k] + j[F_ + k]);
     }
-    at::addmm_out(view(BEFORE), view(BEFORE), view(FILTERED), w_.filter.t());
-    at::silu_out(view(HIDDEN), view(BEFORE));
-    at::addmm_out(view(FEATURES), w_.output_bias, view(HIDDEN), w_.output.t());
+    w_.filter.template apply<scalar>(filtered_.rows(), n_, before_.rows(), true);
+    for (int64_t i = 0; i < n_ * before_.stride; ++i) hidden_.data[i] = silu(before_.data[i]);
+    fill_rows(w_.output_bias.template const_data_ptr<scalar>(), features_.stride, n_, features_.rows());
+    w_.output.template apply<scalar>(hidden_.rows(), n_, features_.rows(), true);
   }
 
   // Eqs. 8-11: normalised weights, weighted features and coefficients of the combinations.
   void attention() {
-    at::mm_out(view(SCORE), view(FEATURES), w_.score.t());
-    mask_scores();
-    at::silu_out(view(BY_SCORE), view(SCORE));
-    at::exp_out(view(BY_ATTENTION), view(BY_SCORE));
-    scalar *exponential = data_of(BY_ATTENTION), *attention = data_of(ATTENTION);
+    w_.score.template apply<scalar>(features_.rows(), n_, score_.rows());
+    for (int64_t e = 0; e < n_; ++e)
+      for (int64_t h = 0; h < H_; ++h) {
+        // An edge far beyond the cutoff must not overflow before its envelope makes it zero.
+        if (data_.envelope[edge(e)] == 0) score_[e][h] = 0;
+        exponential_[e][h] = exponential(silu(score_[e][h]));
+      }
     for_each_centre([&](int64_t start, int64_t end) {
       for (int64_t h = 0; h < H_; ++h) {
         scalar total = 1;
-        for (int64_t e = start; e < end; ++e) total += exponential[H_ * e + h] * data_.envelope[edge(e)];
+        for (int64_t e = start; e < end; ++e) total += exponential_[e][h] * data_.envelope[edge(e)];
         for (int64_t e = start; e < end; ++e)
-          attention[H_ * e + h] = exponential[H_ * e + h] * data_.envelope[edge(e)] / total;
+          attention_[e][h] = exponential_[e][h] * data_.envelope[edge(e)] / total;
       }
     });
-    const scalar* features = data_of(FEATURES);
-    scalar* __restrict__ weighted = data_of(WEIGHTED);
     for (int64_t e = 0; e < n_; ++e)
-      for (int64_t h = 0; h < H_; ++h)
-        for (int64_t f = 0; f < F_; ++f)
-          weighted[(H_ * e + h) * F_ + f] = attention[H_ * e + h] * features[F_ * e + f];
-    at::mm_out(view(COEFFICIENT), view(WEIGHTED), w_.coefficients.t());
-    at::tanh_out(view(COEFFICIENT), view(COEFFICIENT));
+      for (int64_t h = 0; h < H_; ++h) {
+        const scalar* features = features_[e];
+        scalar* __restrict__ weighted = weighted_[e] + h * F_;
+        const scalar weight = attention_[e][h];
+        for (int64_t f = 0; f < F_; ++f) weighted[f] = weight * features[f];
+      }
+    w_.coefficients.template apply<scalar>(weighted_.rows(), n_, coefficient_.rows());
+    for (int64_t i = 0; i < n_ * coefficient_.stride; ++i) coefficient_.data[i] = tanh_of(coefficient_.data[i]);
   }
 
-  // An edge far beyond the cutoff must not overflow before its envelope makes it zero.
-  void mask_scores() {
-    scalar* score = data_of(SCORE);
-    for (int64_t e = 0; e < n_; ++e)
-      if (data_.envelope[edge(e)] == 0)
-        for (int64_t h = 0; h < H_; ++h) score[H_ * e + h] = 0;
-  }
-
-  // Through eq. 11: gradients of what tanh sees and, in place of the directions' use, of the directions.
+  // Through eq. 11: coefficients are replaced by the gradients of what tanh sees; gradients of the directions.
   void combinations_backward(const scalar* by_combinations) {
-    by_direction_.assign(3 * n_, 0);
-    const scalar* coefficient = data_of(COEFFICIENT);
-    scalar* by_coefficient = data_of(BY_COEFFICIENT);
+    std::vector<scalar> by(3 * C_);
+    int64_t centre = -1;
     for (int64_t e = 0; e < n_; ++e) {
-      const scalar* g = by_combinations + 3 * C_ * data_.centre[edge(e)];
+      if (data_.centre[edge(e)] != centre) {
+        centre = data_.centre[edge(e)];
+        for (int64_t c = 0; c < C_; ++c)
+          for (int64_t a = 0; a < 3; ++a) by[a * C_ + c] = by_combinations[3 * (C_ * centre + c) + a];
+      }
+      const scalar *gx = by.data(), *gy = gx + C_, *gz = gy + C_;
       const scalar x = geometry_[4 * e], y = geometry_[4 * e + 1], z = geometry_[4 * e + 2];
       scalar by_x = 0, by_y = 0, by_z = 0;
+      scalar* __restrict__ lambda = coefficient_[e];
       for (int64_t c = 0; c < C_; ++c) {
-        const scalar lambda = coefficient[C_ * e + c];
-        by_coefficient[C_ * e + c] = (1 - lambda * lambda) * (g[3 * c] * x + g[3 * c + 1] * y + g[3 * c + 2] * z);
-        by_x += lambda * g[3 * c];
-        by_y += lambda * g[3 * c + 1];
-        by_z += lambda * g[3 * c + 2];
+        by_x += lambda[c] * gx[c];
+        by_y += lambda[c] * gy[c];
+        by_z += lambda[c] * gz[c];
+        lambda[c] = (1 - lambda[c] * lambda[c]) * (gx[c] * x + gy[c] * y + gz[c] * z);
       }
       by_direction_[3 * e] = by_x;
       by_direction_[3 * e + 1] = by_y;
@@ -217,75 +227,73 @@ class EdgeBlock {
     }
   }
 
+  // weighted_ holds its gradient from the coefficients; by_score_ becomes that of the normalised attention.
   void weighted_backward(const scalar* by_aggregated) {
-    const scalar *features = data_of(FEATURES), *attention = data_of(ATTENTION), *by_weighted = data_of(BY_WEIGHTED);
-    scalar *by_normalised = data_of(BY_SCORE), *by_features = data_of(BY_FEATURES);
     for (int64_t e = 0; e < n_; ++e) {
-      const scalar* g = by_aggregated + H_ * F_ * data_.centre[edge(e)];
-      const scalar* more = by_weighted + H_ * F_ * e;
-      scalar* __restrict__ to = by_features + F_ * e;
+      const scalar *sums = by_aggregated + H_ * F_ * data_.centre[edge(e)], *more = weighted_[e], *x = features_[e];
+      scalar* __restrict__ to = by_features_[e];
       for (int64_t f = 0; f < F_; ++f) to[f] = 0;
-      for (int64_t h = 0; h < H_; ++h) {
+      for (int64_t h = 0; h < H_; ++h, sums += F_, more += F_) {
+        const scalar weight = attention_[e][h];
         scalar sum = 0;
         for (int64_t f = 0; f < F_; ++f) {
-          const scalar by = g[F_ * h + f] + more[F_ * h + f];
-          sum += by * features[F_ * e + f];
-          to[f] += attention[H_ * e + h] * by;
+          const scalar by = sums[f] + more[f];
+          sum += by * x[f];
+          to[f] += weight * by;
         }
-        by_normalised[H_ * e + h] = sum;
+        by_score_[e][h] = sum;
       }
     }
   }
 
   // Through the normalisation w / (1 + sum w), w = envelope exp(silu(score)).
   void attention_backward(scalar* by_envelope) {
-    const scalar *exponential = data_of(BY_ATTENTION), *attention = data_of(ATTENTION), *score = data_of(SCORE);
-    scalar* by_score = data_of(BY_SCORE);  // holds the gradient of the normalised weights
     for_each_centre([&](int64_t start, int64_t end) {
       for (int64_t e = start; e < end; ++e) by_envelope[edge(e)] = 0;
       for (int64_t h = 0; h < H_; ++h) {
         scalar total = 1, mean = 0;
         for (int64_t e = start; e < end; ++e) {
-          total += exponential[H_ * e + h] * data_.envelope[edge(e)];
-          mean += attention[H_ * e + h] * by_score[H_ * e + h];
+          total += exponential_[e][h] * data_.envelope[edge(e)];
+          mean += attention_[e][h] * by_score_[e][h];
         }
         for (int64_t e = start; e < end; ++e) {
-          const scalar by_weight = (by_score[H_ * e + h] - mean) / total;
-          by_envelope[edge(e)] += by_weight * exponential[H_ * e + h];
-          const scalar x = score[H_ * e + h], sigmoid = 1 / (1 + std::exp(-x));
-          by_score[H_ * e + h] = by_weight * exponential[H_ * e + h] * data_.envelope[edge(e)] * sigmoid *
-              (1 + x * (1 - sigmoid));
+          const scalar by_weight = (by_score_[e][h] - mean) / total * exponential_[e][h];
+          by_envelope[edge(e)] += by_weight;
+          by_score_[e][h] = by_weight * data_.envelope[edge(e)] * silu_slope(score_[e][h]);
         }
       }
     });
   }
 
-  // HIDDEN holds the gradient of the first map, FILTERED that of the filtered basis.
+  // hidden_ holds the gradient of the first map, filtered_ that of the filtered basis.
   void atoms_backward(const EdgeGradients<scalar>& out) {
     const scalar* centres = w_.centres.template const_data_ptr<scalar>();
     const scalar* distance_weight = w_.distance.template const_data_ptr<scalar>();
     const scalar sharpness = w_.sharpness;
-    const scalar *by_before = data_of(HIDDEN), *by_filtered = data_of(FILTERED), *basis = data_of(BASIS);
+    std::vector<scalar> mine(F_ + K_, 0);
     for (int64_t e = 0; e < n_; ++e) {
-      const int64_t at_i = 2 * (F_ + K_) * data_.centre[edge(e)];
-      const int64_t at_j = 2 * (F_ + K_) * data_.other[edge(e)] + F_ + K_;
-      const scalar *i = data_.projected + at_i, *j = data_.projected + at_j;
-      scalar *to_i = out.projected + at_i, *to_j = out.projected + at_j;
-      scalar by_distance = 0;
-      for (int64_t f = 0; f < F_; ++f) {
-        const scalar g = by_before[F_ * e + f];
-        to_i[f] += g;
-        to_j[f] += g;
-        by_distance += g * distance_weight[f];
-      }
+      const int64_t at_i = data_.projected_stride * data_.centre[edge(e)];
+      const int64_t at_j = data_.projected_stride * data_.other[edge(e)] + F_ + K_;
+      const scalar *i = data_.projected + at_i + F_, *j = data_.projected + at_j + F_, *basis = basis_[e];
+      scalar *__restrict__ to_i = mine.data(), *__restrict__ to_j = out.projected + at_j;
+      const scalar *by_before = hidden_[e], *by_filtered = filtered_[e];
       const scalar distance = geometry_[4 * e + 3];
+      scalar by_distance = 0, by_basis = 0;
+      for (int64_t f = 0; f < F_; ++f) {
+        to_i[f] += by_before[f];
+        to_j[f] += by_before[f];
+        by_distance += by_before[f] * distance_weight[f];
+      }
       for (int64_t k = 0; k < K_; ++k) {
-        const scalar g = by_filtered[K_ * e + k] * basis[K_ * e + k];
+        const scalar g = by_filtered[k] * basis[k];
         to_i[F_ + k] += g;
         to_j[F_ + k] += g;
-        by_distance += g * (i[F_ + k] + j[F_ + k]) * (-2 * sharpness) * (distance - centres[k]);
+        by_basis += g * (i[k] + j[k]) * (distance - centres[k]);
       }
-      vector_backward(e, by_distance, out);
+      vector_backward(e, by_distance - 2 * sharpness * by_basis, out);
+      if (e + 1 < n_ && data_.centre[edge(e + 1)] == data_.centre[edge(e)]) continue;
+      for (int64_t f = 0; f < F_ + K_; ++f) out.projected[at_i + f] += mine[f];
+      std::fill(mine.begin(), mine.end(), scalar(0));
     }
   }
 
@@ -310,9 +318,9 @@ class EdgeBlock {
   const std::vector<int64_t>& row_start_;
   int64_t F_, K_, H_, C_;
   int64_t first_ = 0, last_ = 0, begin_ = 0, n_ = 0;
-  std::vector<Tensor> buffers_;
-  Tensor views_[N_BUFFERS];
   std::vector<scalar> geometry_, by_direction_;
+  Buffer basis_, filtered_, before_, hidden_, features_, score_, exponential_, attention_, by_score_, weighted_,
+      coefficient_, by_features_;
 };
 
 // Edges [row_start[i], row_start[i + 1]) belong to centre i.
@@ -326,7 +334,7 @@ inline std::vector<int64_t> row_starts(const Tensor& centre, int64_t n_atoms) {
 
 // Atoms for each thread with about the same number of edges.
 inline std::vector<int64_t> atom_starts(const std::vector<int64_t>& row_start) {
-  const int64_t edges = row_start.back(), n_atoms = row_start.size() - 1, chunks = n_chunks(edges);
+  const int64_t edges = row_start.back(), n_atoms = row_start.size() - 1, chunks = n_chunks(edges, EDGE_GRAIN);
   std::vector<int64_t> starts(chunks + 1, n_atoms);
   for (int64_t c = 0; c < chunks; ++c)
     starts[c] = std::lower_bound(row_start.begin(), row_start.end() - 1, edges * c / chunks) - row_start.begin();
@@ -351,24 +359,30 @@ void for_edge_blocks(const EdgeWeights& weights, const EdgeData<scalar>& data, c
     if (row_start[groups[g + 1]] > row_start[groups[g]]) body(block, groups[g], groups[g + 1]);
 }
 
+// Eqs. 7-11 of one layer: features (N, F) to aggregated edge features (N, H F) and combinations (N, C, 3).
 class EdgeLayer : public torch::autograd::Function<EdgeLayer> {
  public:
   static torch::autograd::variable_list forward(
-      torch::autograd::AutogradContext* context, const Tensor& projected, const Tensor& displacement,
+      torch::autograd::AutogradContext* context, const Tensor& scalars, const Tensor& displacement,
       const Tensor& vector, const Tensor& envelope, const Tensor& centre, const Tensor& other,
       const std::vector<Tensor>& weights, double sharpness, double softening) {
-    torch::autograd::variable_list saved{projected.contiguous(), displacement.contiguous(), vector.contiguous(),
-                                         envelope.contiguous(),  centre,                    other};
-    saved.insert(saved.end(), weights.begin(), weights.end());
-    context->save_for_backward(saved);
-    context->saved_data["sharpness"] = sharpness;
-    context->saved_data["softening"] = softening;
-    const EdgeWeights w = edge_weights(saved, sharpness, softening);
-    const int64_t N = projected.size(0);
-    Tensor aggregated = at::zeros({N, w.H() * w.F()}, projected.options());
-    Tensor combinations = at::zeros({N, w.C(), 3}, projected.options());
+    const EdgeWeights w(weights.data(), sharpness, softening);
+    const int64_t N = scalars.size(0);
+    const auto options = scalars.options();
+    const Tensor features = scalars.contiguous();
+    const Tensor projected = at::empty({N, w.projection_bias.size(0)}, options);
+    torch::autograd::variable_list saved{projected, displacement.contiguous(), vector.contiguous(),
+                                         envelope.contiguous(), centre, other};
+    Tensor aggregated = at::zeros({N, w.H() * w.F()}, options), combinations = at::zeros({N, w.C(), 3}, options);
     const auto row_start = row_starts(centre, N);
-    AT_DISPATCH_FLOATING_TYPES(projected.scalar_type(), "edge_layer", [&] {
+    AT_DISPATCH_FLOATING_TYPES(scalars.scalar_type(), "edge_layer", [&] {
+      const Rows<const scalar_t> x{features.const_data_ptr<scalar_t>(), w.F()};
+      const Rows<scalar_t> y{projected.mutable_data_ptr<scalar_t>(), projected.size(1)};
+      for_atoms(N, [&](int64_t begin, int64_t end) {
+        const Rows<scalar_t> rows{y[begin], y.stride};
+        fill_rows(w.projection_bias.const_data_ptr<scalar_t>(), y.stride, end - begin, rows);
+        w.projection.apply<scalar_t>({x[begin], x.stride}, end - begin, rows, true);
+      });
       const EdgeData<scalar_t> data = edge_data<scalar_t>(saved);
       const EdgeOutputs<scalar_t> out{aggregated.mutable_data_ptr<scalar_t>(),
                                       combinations.mutable_data_ptr<scalar_t>()};
@@ -380,6 +394,10 @@ class EdgeLayer : public torch::autograd::Function<EdgeLayer> {
                                   });
       });
     });
+    saved.insert(saved.end(), weights.begin(), weights.end());
+    context->save_for_backward(saved);
+    context->saved_data["sharpness"] = sharpness;
+    context->saved_data["softening"] = softening;
     return {aggregated, combinations};
   }
 
@@ -387,18 +405,17 @@ class EdgeLayer : public torch::autograd::Function<EdgeLayer> {
       torch::autograd::AutogradContext* context, const torch::autograd::variable_list& gradients) {
     check_differentiated_once();
     const auto saved = context->get_saved_variables();
-    const EdgeWeights w =
-        edge_weights(saved, context->saved_data["sharpness"].toDouble(), context->saved_data["softening"].toDouble());
+    const EdgeWeights w(saved.data() + N_ARRAYS, context->saved_data["sharpness"].toDouble(),
+                        context->saved_data["softening"].toDouble());
     const auto options = saved[0].options();
     const int64_t N = saved[0].size(0);
-    const Tensor by_aggregated =
-        gradients[0].defined() ? gradients[0].contiguous() : at::zeros({N, w.H() * w.F()}, options);
-    const Tensor by_combinations =
-        gradients[1].defined() ? gradients[1].contiguous() : at::zeros({N, w.C(), 3}, options);
+    const Tensor by_aggregated = gradient_or_zeros(gradients[0], {N, w.H() * w.F()}, options);
+    const Tensor by_combinations = gradient_or_zeros(gradients[1], {N, w.C(), 3}, options);
     const auto row_start = row_starts(saved[4], N);
     const auto starts = atom_starts(row_start);
     const int64_t chunks = starts.size() - 1;
     const Accumulator by_projected(chunks, saved[0].sizes(), options), by_displacement(chunks, {N, 3}, options);
+    const Tensor by_scalars = at::zeros({N, w.F()}, options);
     Tensor by_vector = at::empty_like(saved[2]), by_envelope = at::empty_like(saved[3]);
     AT_DISPATCH_FLOATING_TYPES(saved[0].scalar_type(), "edge_layer_backward", [&] {
       const EdgeData<scalar_t> data = edge_data<scalar_t>(saved);
@@ -413,9 +430,10 @@ class EdgeLayer : public torch::autograd::Function<EdgeLayer> {
                                                     by_combinations.const_data_ptr<scalar_t>(), out);
                                   });
       });
+      add_pulled_back<scalar_t>(w.projection, by_projected.total(), by_scalars);
     });
     torch::autograd::variable_list result(9);
-    result[0] = by_projected.total();
+    result[0] = by_scalars;
     result[1] = by_displacement.total();
     result[2] = by_vector;
     result[3] = by_envelope;
@@ -423,14 +441,14 @@ class EdgeLayer : public torch::autograd::Function<EdgeLayer> {
   }
 
  private:
-  static EdgeWeights edge_weights(const torch::autograd::variable_list& saved, double sharpness, double softening) {
-    return {saved[6], saved[7], saved[8], saved[9], saved[10], saved[11], saved[12], sharpness, softening};
-  }
+  static constexpr size_t N_ARRAYS = 6;
 
   template <typename scalar>
   static EdgeData<scalar> edge_data(const torch::autograd::variable_list& saved) {
-    return {saved[0].const_data_ptr<scalar>(), saved[1].const_data_ptr<scalar>(), saved[2].const_data_ptr<scalar>(),
-            saved[3].const_data_ptr<scalar>(), saved[4].const_data_ptr<int64_t>(), saved[5].const_data_ptr<int64_t>()};
+    return {saved[0].const_data_ptr<scalar>(),  saved[0].size(1),
+            saved[1].const_data_ptr<scalar>(),  saved[2].const_data_ptr<scalar>(),
+            saved[3].const_data_ptr<scalar>(),  saved[4].const_data_ptr<int64_t>(),
+            saved[5].const_data_ptr<int64_t>()};
   }
 };
 
