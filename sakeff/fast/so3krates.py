@@ -238,9 +238,9 @@ class FastSo3krates(nn.Module):
 
 
 def half_of(reverse: Tensor) -> Tensor:
-    """The indices of one of the two edges of each pair, (P,)."""
+    """The indices of one of the two edges of each pair, (P,): half as many, so its size is known beforehand."""
     index = torch.arange(reverse.shape[0], device=reverse.device)
-    return torch.nonzero(index < reverse).squeeze(-1)
+    return torch.nonzero_static(index < reverse, size=reverse.shape[0] // 2).squeeze(-1)
 
 
 def pair_attention(reference: So3krates, layer: So3kratesLayer, tolerance: float) -> PairAttention:

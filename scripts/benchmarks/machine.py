@@ -11,6 +11,7 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[2]
 GIB = 1024**3
+STOLEN = 7  # among the times of the first line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal
 
 
 def describe(device: str) -> dict[str, Any]:
@@ -44,6 +45,21 @@ def memory_gib() -> float:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
 
 
+class StolenTime:
+    """How much of the processors' time went to other guests of the same machine since this object was made."""
+
+    def __init__(self) -> None:
+        self._start = _jiffies()
+
+    def share(self) -> float | None:
+        """Between 0 and 1; None where the system does not say."""
+        now = _jiffies()
+        if not now or not self._start:
+            return None
+        passed = [one - other for one, other in zip(now, self._start, strict=True)]
+        return round(passed[STOLEN] / max(1, sum(passed)), 4)
+
+
 def commit() -> str:
     """The commit that is checked out, with "+" if files differ from it."""
     try:
@@ -51,6 +67,13 @@ def commit() -> str:
         return head + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def _jiffies() -> list[int]:
+    statistics = Path("/proc/stat")
+    if not statistics.exists():
+        return []
+    return [int(word) for word in statistics.read_text(encoding="utf-8").split("\n")[0].split()[1 : STOLEN + 2]]
 
 
 def _git(*arguments: str) -> str:

@@ -66,7 +66,7 @@ def run(settings: Settings, say: Say) -> dict[str, Any]:
     entries = chosen_entries(settings)
     structures = {name: benchmark_structure(name) for name in all_names(settings)}
     launch = launcher(settings)
-    pool = Pool(launch)
+    pool, stolen = Pool(launch), machine.StolenTime()
     try:
         packages = {package: versions(pool, of_package(entries, package)) for package in packages_of(entries)}
         present = [entry for entry in entries if "not_measured" not in packages[entry.package]]
@@ -75,7 +75,7 @@ def run(settings: Settings, say: Say) -> dict[str, Any]:
         pool.stop()
     return {
         "settings": settings._asdict(),
-        "machine": machine.describe(settings.device),
+        "machine": {**machine.describe(settings.device), "stolen": stolen.share()},
         "packages": packages,
         "entries": {entry.key: describe(entry) for entry in entries},
         "structures": {name: size(structure) for name, structure in structures.items()},

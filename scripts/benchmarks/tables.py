@@ -181,8 +181,14 @@ def provenance(run: Run) -> str:
     return (
         f"Measured on {gpu}{machine['processor']}, {machine['cores']} cores, {settings['threads']} threads,"
         f" {machine['memory_gib']:.0f} GiB, {machine['system']}, {machine['date']}, commit {machine['commit']};"
-        f" {', '.join(sorted(versions))}. Random weights, float32, cutoff 5 A."
+        f" {', '.join(sorted(versions))}. Random weights, float32, cutoff 5 A.{stolen(machine)}"
     )
+
+
+def stolen(machine: dict[str, Any]) -> str:
+    """A sentence on what other guests of the same machine took."""
+    share = machine.get("stolen")
+    return "" if share is None else f" Other guests of the machine took {100 * share:.1f} % of the processors' time."
 
 
 def labels(run: Run) -> list[tuple[str, dict[str, Any]]]:

@@ -4,7 +4,12 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 #include <algorithm>
+#include <cstdint>
 #include <vector>
 
 namespace sakeff {
@@ -53,6 +58,19 @@ void for_atoms(int64_t n_atoms, const Body& body) {
   });
 }
 
+// An array for one call. Large ones ask for large pages: the C library returns them to the system at once, and asking for
+// them again page by page would take as long as using them.
+inline Tensor scratch(at::IntArrayRef shape, const at::TensorOptions& options) {
+  Tensor array = at::empty(shape, options);
+#ifdef __linux__
+  constexpr uintptr_t page = uintptr_t{1} << 21;
+  const uintptr_t start = reinterpret_cast<uintptr_t>(array.data_ptr());
+  const uintptr_t first = (start + page - 1) / page * page, last = (start + array.nbytes()) / page * page;
+  if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
+#endif
+  return array;
+}
+
 // A gradient that autograd left out is zero.
 inline Tensor gradient_or_zeros(const Tensor& gradient, at::IntArrayRef shape, const at::TensorOptions& options) {
   return gradient.defined() ? gradient.contiguous() : at::zeros(shape, options);
@@ -63,12 +81,12 @@ inline Tensor gradient_or_zeros(const Tensor& gradient, at::IntArrayRef shape, c
 class Accumulator {
  public:
   Accumulator(int64_t chunks, at::IntArrayRef shape, const at::TensorOptions& options) {
-    for (int64_t c = 0; c < chunks; ++c) copies_.push_back(at::zeros(shape, options));
+    for (int64_t c = 0; c < chunks; ++c) copies_.push_back(scratch(shape, options).zero_());
   }
 
   // The first copy starts with these values.
   Accumulator(int64_t chunks, const Tensor& start) : Accumulator(chunks - 1, start.sizes(), start.options()) {
-    copies_.insert(copies_.begin(), start.clone());
+    copies_.insert(copies_.begin(), scratch(start.sizes(), start.options()).copy_(start));
   }
 
   template <typename scalar>

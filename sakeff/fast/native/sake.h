@@ -370,7 +370,7 @@ class EdgeLayer : public torch::autograd::Function<EdgeLayer> {
     const int64_t N = scalars.size(0);
     const auto options = scalars.options();
     const Tensor features = scalars.contiguous();
-    const Tensor projected = at::empty({N, w.projection_bias.size(0)}, options);
+    const Tensor projected = scratch({N, w.projection_bias.size(0)}, options);
     torch::autograd::variable_list saved{projected, displacement.contiguous(), vector.contiguous(),
                                          envelope.contiguous(), centre, other};
     Tensor aggregated = at::zeros({N, w.H() * w.F()}, options), combinations = at::zeros({N, w.C(), 3}, options);

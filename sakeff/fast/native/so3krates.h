@@ -382,7 +382,7 @@ class PairAttention : public torch::autograd::Function<PairAttention> {
     const AttentionWeights w(weights.data(), degrees, heads, spacing, softening);
     const int64_t N = sphc.size(0), F = w.width(), M = sphc.size(1), P = distance.size(0);
     const Tensor features = scalars.contiguous();
-    const Tensor projected = at::empty({N, w.projection.forward.size(1)}, sphc.options());
+    const Tensor projected = scratch({N, w.projection.forward.size(1)}, sphc.options());
     torch::autograd::variable_list saved{projected,        sphc.contiguous(),      distance.contiguous(),
                                          envelope.contiguous(), harmonics.contiguous(), centre, other};
     const auto starts = even_starts(P, n_chunks(P, EDGE_GRAIN));
