@@ -1,10 +1,11 @@
 # make demo: relax bundled structures, then run OpenMM dynamics. make test: lint, types and the whole test suite.
+# make models-check: the errors on the cards, once more from the weights.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint models-check clean
 .DELETE_ON_ERROR:
 
 demo: $(STAMP)
@@ -17,6 +18,9 @@ test: $(STAMP) lint
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+models-check: $(STAMP)
+	$(BIN)/python scripts/check_models.py
 
 $(STAMP): pyproject.toml scripts/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -10,7 +10,7 @@ from sakeff.cli.common import compute_options, model_option, output_options, pri
 # Which options belong to which engine.
 ENGINE_OPTIONS = {
     "ase": ("device", "dtype"),
-    "openmm": ("device", "dtype", "platform", "precision", "backend"),
+    "openmm": ("device", "dtype", "platform", "precision", "backend", "cuda_graphs"),
 }
 
 EXAMPLE = """\b
@@ -43,6 +43,7 @@ Examples:
 @click.option("--precision", type=click.Choice(["single", "mixed", "double"]), help="Of OpenMM's GPU platforms.")
 @click.option("--backend", type=click.Choice(["auto", "torch", "python"]), default="auto", show_default=True,
               help="OpenMM force: TorchForce or PythonForce.")  # fmt: skip
+@click.option("--cuda-graphs", is_flag=True, help="Lists of fixed length, so that a GPU replays one graph.")
 @output_options
 @compute_options
 @quiet_option

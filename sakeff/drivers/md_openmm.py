@@ -1,5 +1,6 @@
 """The OpenMM engine: leapfrog Verlet and middle-scheme Langevin dynamics of OpenMM, with the model as a force."""
 
+import math
 from importlib import import_module
 from typing import Any
 
@@ -12,6 +13,8 @@ from sakeff.errors import ConfigError, EngineUnavailableError, SimulationError
 from sakeff.structures import first_line
 from sakeff.units import ANGSTROM_PER_NM, KJ_PER_MOL_PER_EV
 
+# Lists of fixed length start with room for so many times the edges there are, and grow by so much.
+FIRST_ROOM, MORE_ROOM = 1.3, 1.5
 # ASE velocities (A per ASE time unit) to nm/ps
 NM_PER_PS = FS_PER_PS * units.fs / ANGSTROM_PER_NM
 
@@ -20,7 +23,9 @@ class OpenmmEngine:
     """An OpenMM context for ``atoms``.
 
     ``platform`` is OpenMM's name of it (default: the fastest that works), ``precision`` that of GPU platforms; the
-    other options are those of ``sakeff.openmm_system``: backend, dtype, skin, device.
+    other options are those of ``sakeff.openmm_system``: backend, dtype, skin, device. With ``cuda_graphs`` neighbour
+    lists have a fixed length, see ``graph_room`` there; where edges no longer fit, the engine goes back to where it was
+    at the start of ``advance``, makes more room and repeats the steps.
     """
 
     def __init__(
@@ -30,28 +35,63 @@ class OpenmmEngine:
         settings: MdSettings,
         platform: str | None = None,
         precision: str | None = None,
+        cuda_graphs: bool = False,
         **system_options: Any,
     ) -> None:
+        self._mm = import_module("openmm")
         self._box = box_of(atoms)
         self._masses = atoms.get_masses()[:, None]
-        system = _system(atoms, model, system_options)
-        mm = self._mm = import_module("openmm")
-        removes_motion = any(isinstance(force, mm.CMMotionRemover) for force in system.getForces())
-        self.degrees_of_freedom = degrees_of_freedom(atoms, "nve" if removes_motion else settings.ensemble)
-        self.integrator = INTEGRATORS[settings.ensemble](mm, settings)
-        self.context = _context(mm, system, self.integrator, platform, precision)
-        if self._box.vectors is not None:
-            self.context.setPeriodicBoxVectors(*to_openmm(self._box.vectors))
+        self._atoms, self._model, self._settings, self._options = atoms, model, settings, system_options
+        self._platform = platform, precision
+        self.graph_room = FIRST_ROOM if cuda_graphs else None
+        self._open(atoms)
         rotation = self._box.rotation
         self.context.setPositions(atoms.positions @ rotation.T / ANGSTROM_PER_NM)
         self.context.setVelocities(atoms.get_velocities() @ rotation.T * NM_PER_PS)
 
+    def _open(self, atoms: Atoms) -> None:
+        """A new context without positions; lists of fixed length get room for the edges of ``atoms``."""
+        mm = self._mm
+        system = _system(atoms, self._model, {**self._options, "graph_room": self.graph_room})
+        removes_motion = any(isinstance(force, mm.CMMotionRemover) for force in system.getForces())
+        self.degrees_of_freedom = degrees_of_freedom(atoms, "nve" if removes_motion else self._settings.ensemble)
+        self.integrator = INTEGRATORS[self._settings.ensemble](mm, self._settings)
+        self.context = _context(mm, system, self.integrator, *self._platform)
+        if self._box.vectors is not None:
+            self.context.setPeriodicBoxVectors(*to_openmm(self._box.vectors))
+
     def advance(self, steps: int) -> None:
         """Integrate; OpenMM notices NaN itself."""
+        if self.graph_room is None:
+            self._step(steps)
+            return
+        before = self.state()
+        try:
+            self._step(steps)
+            self._check_energy()
+        except SimulationError:
+            self._make_room(before)
+            self._step(steps)
+
+    def _step(self, steps: int) -> None:
         try:
             self.integrator.step(steps)
         except self._mm.OpenMMException as error:
             raise SimulationError(f"OpenMM reported: {first_line(error)}") from error
+
+    def _check_energy(self) -> None:
+        """Raise SimulationError where edges did not fit: OpenMM itself notices NaN only when it has spread."""
+        if not math.isfinite(self.snapshot().potential):
+            raise SimulationError("The potential energy is not finite.")
+
+    def _make_room(self, before: bytes) -> None:
+        """A context with longer lists in the state ``before``."""
+        self.context.loadCheckpoint(before)
+        here = self._atoms.copy()
+        here.positions = self.snapshot().positions
+        self.graph_room = (self.graph_room or FIRST_ROOM) * MORE_ROOM
+        self._open(here)
+        self.context.loadCheckpoint(before)
 
     def snapshot(self) -> Snapshot:
         """Positions, momenta and energies now; velocities are those of the integrator, perhaps half a step away."""

@@ -9,8 +9,9 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from sakeff.engines.models import open_model, structure_errors
+from sakeff.engines.replay import ReplayedProgram
 from sakeff.errors import StructureError
-from sakeff.export.program import gradients_enabled
+from sakeff.export.program import Program, gradients_enabled
 from sakeff.export.torchscript import check_on
 from sakeff.potential import Potential
 from sakeff.types import single_system
@@ -33,7 +34,8 @@ class SAKECalculator(Calculator):
 
     Args:
         model: name of a bundled model, checkpoint folder, exported file, or a ``Potential``.
-        device: of torch, e.g. "cpu" or "cuda".
+        device: of torch, e.g. "cpu" or "cuda". On "cuda" small structures are evaluated as one CUDA graph
+            (``sakeff.engines.replay``), except with exported files.
         dtype: "float64" or "float32"; default that of an exported file, or else float64: line searches of optimisers
             and finite differences of vibrations need smoother forces than a float32 network gives. float32 is about
             twice as fast.
@@ -63,6 +65,9 @@ class SAKECalculator(Calculator):
         self.program, self.header = self.opened.program, self.opened.header
         self.compared: set[bytes] = set()  # compositions
         self.device = torch.device(device)
+        self.evaluate = self.program
+        if self.device.type == "cuda" and isinstance(self.program, Program):
+            self.evaluate = ReplayedProgram(self.program, self.header.dtype)
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """What has changed since the last calculation; charge and spin in ``atoms.info`` count."""
@@ -78,7 +83,7 @@ class SAKECalculator(Calculator):
         super().calculate(atoms, properties, system_changes)
         self.results = {}
         with structure_errors(), gradients_enabled():
-            energy, atomic, forces, stress = self.program(*self._inputs(), *electrons(self.atoms))
+            energy, atomic, forces, stress = self.evaluate(*self._inputs(), *electrons(self.atoms))
             self._compare_once()
         self.results = {
             "energy": float(energy),

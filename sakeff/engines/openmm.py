@@ -11,9 +11,11 @@ from sakeff.engines.models import Model, open_model
 from sakeff.engines.openmm_plugin import load_openmm, load_openmmtorch
 from sakeff.errors import ConfigError, EngineUnavailableError, StructureError
 from sakeff.export.checks import check_state
+from sakeff.export.fixed_shape import FixedShapeProgram, capacities_for
 from sakeff.export.header import ProgramHeader
 from sakeff.export.openmm_adapter import OpenMMAdapter
-from sakeff.export.torchscript import check_on, scripted
+from sakeff.export.program import Program
+from sakeff.export.torchscript import MadeProgram, check_on, scripted
 from sakeff.types import System, single_system
 
 openmm = load_openmm()
@@ -34,6 +36,7 @@ class Setup(NamedTuple):
     charge: float
     spin: float
     device: str
+    graph: bool  # of fixed shapes
 
 
 def openmm_force(
@@ -49,6 +52,7 @@ def openmm_force(
     device: str = "cpu",
     kernels: str = "auto",
     positions: "unit.Quantity | None" = None,
+    graph_room: float | None = None,
 ) -> "openmm.Force":
     """A trained potential as an OpenMM force: energy in kJ/mol, forces in kJ/mol/nm.
 
@@ -69,6 +73,10 @@ def openmm_force(
             trained), or "auto": the first of them that is to be had. A fast path has been compared with the reference
             on small structures of the model's elements when the force exists.
         positions: of all particles; if given, a fast path is compared with the reference there, too.
+        graph_room: lists of fixed length with room for this many times the edges at ``positions``, for instance 1.3, so
+            that a TorchForce on the CUDA platform runs as one CUDA graph. Where edges do not fit, energy and forces are
+            NaN; ``sakeff md --cuda-graphs`` then goes back a little and makes more room. Open structures, and boxes at
+            least two cutoffs wide.
 
     The neighbour list follows the box at each step and accepts wrapped and unwrapped positions alike. Atoms nearer than
     0.3 A have infinite energy and NaN forces: the minimiser and barostats step back, and dynamics end with OpenMM's
@@ -90,9 +98,15 @@ def openmm_force(
     numbers = [everything[index] for index in chosen]
     opened = open_model(model, USUAL_DTYPE, dtype, skin, kernels=kernels)
     _check_fit(opened.header, numbers, periodic, float(charge), float(spin))
+    program, graph = opened.program, graph_room is not None
     if positions is not None:
-        check_on(opened, _structure(topology_or_numbers, positions, numbers, chosen, periodic))
-    return make(Setup(opened.program, numbers, chosen, len(everything), periodic, charge, spin, device))
+        structure = _structure(topology_or_numbers, positions, numbers, chosen, periodic)
+        check_on(opened, structure)
+        if graph_room is not None:
+            program = _fixed_shape(opened, structure, graph_room)
+    elif graph_room is not None:
+        raise ConfigError("graph_room needs positions, to count the edges there; give both.")
+    return make(Setup(program, numbers, chosen, len(everything), periodic, charge, spin, device, graph))
 
 
 def openmm_system(
@@ -109,6 +123,7 @@ def openmm_system(
     remove_cm_motion: bool = True,
     kernels: str = "auto",
     positions: "unit.Quantity | None" = None,
+    graph_room: float | None = None,
 ) -> "openmm.System":
     """A ready OpenMM system in which the potential acts on all atoms of a topology.
 
@@ -119,7 +134,7 @@ def openmm_system(
     """
     force = openmm_force(
         model, topology, backend, charge=charge, spin=spin, dtype=dtype, skin=skin, periodic=periodic, device=device,
-        kernels=kernels, positions=positions,
+        kernels=kernels, positions=positions, graph_room=graph_room,
     )  # fmt: skip
     system = openmm.System()
     for atom in topology.atoms():
@@ -174,9 +189,23 @@ def _adapter(setup: Setup, particles: list[int]) -> nn.Module:
     return scripted(adapter)
 
 
+def _fixed_shape(opened: MadeProgram, structure: System, room: float) -> FixedShapeProgram:
+    """The program with lists of fixed length. Raises ConfigError and StructureError."""
+    program = opened.program
+    if not isinstance(program, Program):
+        raise ConfigError("An exported file has lists of its own; use graph_room with a model that is not exported.")
+    if not room >= 1.0:
+        raise ConfigError(f"graph_room is {room}; give 1 or more, for instance 1.3.")
+    slots = capacities_for(program.cutoffs, structure, room)
+    periodic = bool(structure.pbc.any())
+    return FixedShapeProgram(program.potential, slots, periodic, program.charges, program.spins)
+
+
 def _torch_force(setup: Setup) -> "openmm.Force":
     force = load_openmmtorch().TorchForce(_adapter(setup, setup.particles))
     force.setOutputsForces(True)
+    if setup.graph:
+        force.setProperty("useCUDAGraphs", "true")
     force.setUsesPeriodicBoundaryConditions(setup.periodic)
     return force
 

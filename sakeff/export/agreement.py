@@ -34,6 +34,11 @@ def check_against_reference(
     inputs = (here.numbers, here.positions, here.cell[0], here.pbc[0], charge, spin)
     with gradients_enabled():
         found, expected = program.trial(*inputs), reference.trial(*inputs)
+    require_agreement(found, expected, dtype)
+
+
+def require_agreement(found: tuple[Tensor, ...], expected: tuple[Tensor, ...], dtype: str) -> None:
+    """Raise AgreementError unless two outputs of a program agree."""
     energy, force = differences(found, expected)
     allowed = TOLERANCES[dtype]
     scale = max(1.0, float(expected[2].abs().max()) / ORDINARY_FORCE)

@@ -11,7 +11,7 @@ from sakeff.errors import StructureError
 from sakeff.export.checks import check_atoms, check_state, overlaps
 from sakeff.geometry import edge_vectors, trim
 from sakeff.neighbours import VerletList
-from sakeff.types import Edges, System, single_system
+from sakeff.types import Edges, Prediction, System, single_system
 
 # A: long enough to save most searches in dynamics, short enough that trimming stays cheap.
 DEFAULT_SKIN = 0.5
@@ -122,7 +122,11 @@ class Program(nn.Module):
 
     def evaluate(self, system: System, edges: List[Edges]) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
         """The prediction as plain tensors."""
-        prediction = self.potential.predict(system, edges)
-        stress = prediction.stress[0].to(torch.float64)
-        stress = torch.where(system.pbc.any(), stress, torch.zeros_like(stress))
-        return prediction.energy[0], prediction.atomic_energy, prediction.forces.to(torch.float64), stress
+        return plain_outputs(self.potential.predict(system, edges), system)
+
+
+def plain_outputs(prediction: Prediction, system: System) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The prediction of one structure as a program returns it: float64, and no stress where nothing is periodic."""
+    stress = prediction.stress[0].to(torch.float64)
+    stress = torch.where(system.pbc.any(), stress, torch.zeros_like(stress))
+    return prediction.energy[0], prediction.atomic_energy, prediction.forces.to(torch.float64), stress

@@ -108,3 +108,41 @@ def test_what_openmm_cannot_do(one_model):
         run_md(charged, one_model, settings(), "openmm")
     with pytest.raises(CheckpointError, match="No model 'nothing'"):
         run_md(load_structure("ethanol"), "nothing", settings(), "openmm")
+
+
+def approaching():
+    """Two ethanols that fly towards each other: the number of edges grows."""
+    atoms = load_structure("ethanol")
+    other = atoms.copy()
+    other.translate([11.0, 0.5, 0.5])
+    towards = np.repeat([[0.3, 0.0, 0.0], [-0.3, 0.0, 0.0]], len(atoms), axis=0)
+    both = atoms + other
+    both.set_velocities(towards)
+    return both
+
+
+@pytest.mark.parametrize("ensemble", ["nve", "nvt"])
+def test_lists_of_fixed_length_take_the_same_path_and_grow(model, ensemble, monkeypatch):
+    """With room for the first edges alone, the engine must go back at least once; nothing of that is seen outside."""
+    from sakeff.drivers import md_openmm
+
+    monkeypatch.setattr(md_openmm, "FIRST_ROOM", 1.0)
+    chosen = settings(ensemble=ensemble, steps=60, timestep_fs=1.0)
+    usual = run_md(approaching(), model, chosen, "openmm", **EXACT)
+    fixed = run_md(approaching(), model, chosen, "openmm", cuda_graphs=True, **EXACT)
+    np.testing.assert_allclose(fixed.atoms.positions, usual.atoms.positions, atol=1e-8)
+    np.testing.assert_allclose(fixed.total, usual.total, atol=1e-7)
+
+
+def test_the_lists_did_grow(model, monkeypatch):
+    from sakeff.drivers import md_openmm
+
+    monkeypatch.setattr(md_openmm, "FIRST_ROOM", 1.0)
+    engine = md_openmm.OpenmmEngine(approaching(), model, settings(timestep_fs=1.0), cuda_graphs=True, **EXACT)
+    engine.advance(60)
+    assert engine.graph_room > 1.0
+
+
+def test_explosions_end_with_lists_of_fixed_length_too(model):
+    with pytest.raises(SimulationError):
+        run_md(load_structure("ethanol"), model, settings(timestep_fs=500.0), "openmm", cuda_graphs=True, **EXACT)
