@@ -103,7 +103,7 @@ def openmm_force(
         structure = _structure(topology_or_numbers, positions, numbers, chosen, periodic)
         check_on(opened, structure)
         if graph_room is not None:
-            program = _fixed_shape(opened, structure, graph_room)
+            program = _fixed_shape(opened, structure, graph_room, periodic)
     elif graph_room is not None:
         raise ConfigError("graph_room needs positions, to count the edges there; give both.")
     return make(Setup(program, numbers, chosen, len(everything), periodic, charge, spin, device, graph))
@@ -189,15 +189,16 @@ def _adapter(setup: Setup, particles: list[int]) -> nn.Module:
     return scripted(adapter)
 
 
-def _fixed_shape(opened: MadeProgram, structure: System, room: float) -> FixedShapeProgram:
+def _fixed_shape(opened: MadeProgram, structure: System, room: float, periodic: bool) -> FixedShapeProgram:
     """The program with lists of fixed length. Raises ConfigError and StructureError."""
     program = opened.program
     if not isinstance(program, Program):
         raise ConfigError("An exported file has lists of its own; use graph_room with a model that is not exported.")
     if not room >= 1.0:
         raise ConfigError(f"graph_room is {room}; give 1 or more, for instance 1.3.")
+    if periodic and not bool(structure.pbc.any()):
+        raise ConfigError("graph_room of a periodic system needs its box; give the topology in place of numbers.")
     slots = capacities_for(program.cutoffs, structure, room)
-    periodic = bool(structure.pbc.any())
     return FixedShapeProgram(program.potential, slots, periodic, program.charges, program.spins)
 
 

@@ -15,9 +15,10 @@ from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 
 from benchmarks.packages.calculators import to_atoms
-from benchmarks.packages.ours import exported_file, program_route
+from benchmarks.packages.ours import exported_file, program_route, random_potential
 from benchmarks.structure import Structure, from_message
 from sakeff import SAKECalculator
+from sakeff.potential import Potential
 from sakeff.units import ANGSTROM_PER_NM
 
 TIMESTEP_FS = 0.5
@@ -26,6 +27,7 @@ BARE = "evaluation"
 # OpenMM's Reference platform computes on one thread; it may still win where there are few atoms.
 SMALL = 100
 FRICTION = 1.0  # 1/ps
+GRAPH_ROOM = 1.3
 WARM_UP = 3
 FEWEST_STEPS, MOST_STEPS = 3, 20
 MOST_ROUNDS = 15
@@ -42,6 +44,8 @@ def measure(
     moving = thermal(here)
     exported = exported_file(model, path)
     turns = make_turns(exported, here, moving, device)
+    if device == "cuda" and not here.periodic:
+        turns.update(graph_turns(random_potential(model), path, here, moving, "CUDA"))
     for turn in turns.values():
         for _ in range(WARM_UP):
             turn(1)
@@ -83,10 +87,23 @@ def make_turns(exported: Path, structure: Structure, moving: Atoms, device: str)
     return turns
 
 
-def ase_turn(exported: Path, moving: Atoms, device: str) -> Turn:
+def graph_turns(potential: Potential, path: str, structure: Structure, moving: Atoms, platform: str) -> dict[str, Turn]:
+    """The same with one CUDA graph for each step; exported files have lists of their own, so not with those."""
+    options = {"kernels": path, "dtype": "float32"}
+    device = "cuda" if platform == "CUDA" else "cpu"
+    by_openmm = openmm_turn(
+        potential, structure, moving, device, "torch", platform, **options, graph_room=GRAPH_ROOM
+    )  # fmt: skip
+    return {
+        "ASE Langevin, CUDA graph": ase_turn(potential, moving, device, **options),
+        "OpenMM TorchForce, CUDA graph": by_openmm,
+    }
+
+
+def ase_turn(model: Path | Potential, moving: Atoms, device: str, **options: Any) -> Turn:
     """Steps of ASE's Langevin integrator."""
     atoms = moving.copy()
-    atoms.calc = SAKECalculator(exported, device=device)
+    atoms.calc = SAKECalculator(model, device=device, **options)
     friction = FRICTION / (FS_PER_PS * units.fs)
     rng = np.random.default_rng(4)
     dynamics = Langevin(atoms, TIMESTEP_FS * units.fs, temperature_K=KELVIN, friction=friction, fixcm=False, rng=rng)
@@ -127,11 +144,19 @@ def recorded_way(exported: Path, moving: Atoms, device: str) -> list[np.ndarray]
     return way[1:]
 
 
-def openmm_turn(exported: Path, structure: Structure, moving: Atoms, device: str, backend: str, platform: str) -> Turn:
+def openmm_turn(
+    model: Path | Potential,
+    structure: Structure,
+    moving: Atoms,
+    device: str,
+    backend: str,
+    platform: str,
+    **force_options: Any,
+) -> Turn:
     """Steps of OpenMM's ``LangevinMiddleIntegrator``; each evaluates once."""
     from benchmarks.openmm_context import make_context  # OpenMM is an extra
 
-    context = make_context(exported, structure, device, backend, platform)
+    context = make_context(model, structure, device, backend, platform, **force_options)
     velocities = moving.get_velocities() * units.fs * FS_PER_PS / ANGSTROM_PER_NM  # nm/ps
 
     def turn(steps: int) -> float:

@@ -1,7 +1,7 @@
-"""OpenMM contexts around an exported file."""
+"""OpenMM contexts around a model."""
 
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import numpy as np
 import openmm
@@ -9,6 +9,7 @@ from ase.data import atomic_masses
 
 from benchmarks.structure import Structure
 from sakeff.engines.openmm import openmm_force
+from sakeff.potential import Potential
 from sakeff.units import ANGSTROM_PER_NM, KJ_PER_MOL_NM_PER_EV_ANGSTROM
 
 PLATFORMS = {"cpu": "CPU", "cuda": "CUDA"}
@@ -18,7 +19,12 @@ KELVIN = 300.0
 
 
 def make_context(
-    exported: Path, structure: Structure, device: str, backend: str, platform: str | None = None
+    model: Path | Potential,
+    structure: Structure,
+    device: str,
+    backend: str,
+    platform: str | None = None,
+    **force_options: Any,
 ) -> "openmm.Context":
     """A context with ``LangevinMiddleIntegrator``, 0.5 fs, at the structure's positions."""
     system = openmm.System()
@@ -27,7 +33,9 @@ def make_context(
     if structure.periodic:
         system.setDefaultPeriodicBoxVectors(*(structure.cell / ANGSTROM_PER_NM))
     numbers = structure.numbers.tolist()
-    force = openmm_force(exported, numbers, backend=backend, periodic=structure.periodic, device=device)
+    positions = structure.positions / ANGSTROM_PER_NM * openmm.unit.nanometer
+    force_options |= {"backend": backend, "periodic": structure.periodic, "device": device, "positions": positions}
+    force = openmm_force(model, numbers, **force_options)
     system.addForce(force)
     integrator = openmm.LangevinMiddleIntegrator(KELVIN, FRICTION, TIMESTEP_PS)
     integrator.setRandomNumberSeed(1)

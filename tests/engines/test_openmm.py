@@ -3,16 +3,18 @@ import math
 import numpy as np
 import openmm
 import pytest
+import torch
 from openmm import app, unit
 
 from sakeff.engines.openmm import openmm_force, openmm_system
 from sakeff.engines.openmm_xml import copy_system
-from sakeff.errors import StructureError
+from sakeff.errors import ConfigError, StructureError
 from sakeff.export.torchscript import export_program
 from tests.contract.architectures import TRAINED, random_case
 from tests.engines.morse import BOND, cluster, dimers_in_a_box, morse_potential
 from tests.engines.runners import evaluate_context, make_context, make_system, skip_without_openmmtorch
 from tests.helpers import ethanol, evaluate, moved, triclinic_box
+from tests.neighbours.cases import random_structure
 
 DALTON, PS = unit.dalton, unit.picosecond
 
@@ -305,3 +307,43 @@ def test_dynamics_from_overlapping_atoms_stop(potential, backend):
     context = overlapping_context(potential, backend)
     with pytest.raises(openmm.OpenMMException, match=r"finite|NaN"):
         context.getIntegrator().step(3)
+
+
+def at(system):
+    return 0.1 * system.positions.numpy() * unit.nanometer
+
+
+WIDE_BOX = random_structure(5, 12, (13.0 * torch.eye(3)).tolist(), (True, True, True))
+WIDE_BOX = WIDE_BOX._replace(numbers=torch.tensor([6, 1, 8, 1] * 3))
+
+
+@pytest.mark.parametrize("system", [ethanol(), WIDE_BOX], ids=["open", "periodic"])
+def test_lists_of_fixed_length_give_the_same_forces(potential, backend, system):
+    topology, options = topology_of(system), {"backend": backend, "dtype": "float64", "kernels": "torch"}
+    forces = [
+        openmm_force(potential, topology, **options),
+        openmm_force(potential, topology, **options, positions=at(system), graph_room=1.3),
+    ]
+    contexts = [make_context(make_system(force, system)) for force in forces]
+    usual, fixed = [evaluate_context(context, system.positions) for context in contexts]
+    assert fixed[0] == pytest.approx(usual[0], abs=1e-9)
+    np.testing.assert_allclose(fixed[1], usual[1], atol=1e-9)
+
+
+def test_a_torch_force_of_fixed_length_asks_for_a_cuda_graph(potential):
+    force = openmm_force(potential, topology_of(ethanol()), "torch", positions=at(ethanol()), graph_room=1.3)
+    assert force.getProperties()["useCUDAGraphs"] == "true"
+
+
+def test_what_lists_of_fixed_length_need(potential, tmp_path):
+    file = tmp_path / "program.pt"
+    export_program(potential, file, {})
+    numbers = ethanol().numbers.tolist()
+    with pytest.raises(ConfigError, match="needs positions"):
+        openmm_force(potential, numbers, graph_room=1.3)
+    with pytest.raises(ConfigError, match="not exported"):
+        openmm_force(file, numbers, positions=at(ethanol()), graph_room=1.3)
+    with pytest.raises(ConfigError, match="1 or more"):
+        openmm_force(potential, numbers, positions=at(ethanol()), graph_room=0.5)
+    with pytest.raises(ConfigError, match="needs its box"):
+        openmm_force(potential, numbers, positions=at(ethanol()), graph_room=1.3, periodic=True)

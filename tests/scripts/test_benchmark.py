@@ -206,6 +206,16 @@ def test_dynamics_takes_turns_with_every_engine():
     assert all(second > 0 for seconds in found["rounds"].values() for second in seconds)
 
 
+@pytest.mark.usefixtures("small_networks")
+def test_dynamics_with_lists_of_fixed_length():
+    pytest.importorskip("openmmtorch", reason="openmmtorch is not installed (extra [openmm])")
+    structure = benchmark_structure("aspirin")
+    moving = dynamics.thermal(structure)
+    turns = dynamics.graph_turns(ours.random_potential("sake"), "torch", structure, moving, "Reference")
+    assert set(turns) == {"ASE Langevin, CUDA graph", "OpenMM TorchForce, CUDA graph"}
+    assert all(turn(2) > 0.0 for turn in turns.values())
+
+
 def launch_here(tmp_path):
     return Launch(Path(sys.executable), "ours", "cpu", 1, 8.0, tmp_path / "worker.log")
 

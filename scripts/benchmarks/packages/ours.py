@@ -18,6 +18,7 @@ from sakeff import SAKECalculator
 from sakeff.config import build_potential, parse_potential_config
 from sakeff.export.program import gradients_enabled
 from sakeff.export.torchscript import export_program, load_program
+from sakeff.potential import Potential
 
 DISTRIBUTIONS = ("sakeff", "torch", "openmm", "openmmtorch", "ase", "numpy")
 ELEMENTS = [1, 6, 7, 8]
@@ -44,14 +45,20 @@ def make(options: dict[str, Any], structure: Structure, device: str) -> Callable
 
 
 @cache
-def exported_file(model: str, path: str) -> Path:
-    """The exported program of a random potential; kept as long as the process lives."""
+def random_potential(model: str) -> Potential:
+    """Random weights, the same each time."""
     config = parse_potential_config({"elements": ELEMENTS, "representation": REPRESENTATIONS[model]})
     potential = build_potential(config, seed=0).eval()
     with torch.no_grad():
         list(potential.readout.parameters())[-2].mul_(FLATNESS)
+    return potential
+
+
+@cache
+def exported_file(model: str, path: str) -> Path:
+    """The exported program of a random potential; kept as long as the process lives."""
     file = Path(tempfile.mkdtemp(prefix="sakeff-benchmark-")) / f"{model}.pt"
-    export_program(potential, file, provenance={}, dtype="float32", kernels=path)
+    export_program(random_potential(model), file, provenance={}, dtype="float32", kernels=path)
     return file
 
 
