@@ -1,6 +1,6 @@
 """Do the bundled models have the errors that their cards say? Evaluates each one on its test set from its weights.
 
-    python scripts/check_models.py            # exit 1 if a number is off by more than 2 %
+    python scripts/check_models.py            # exit 1 if a number is off by more than 2 %, or none was checked
     python scripts/check_models.py so3krates-gfn2
 
 Test sets of models trained on our own data are in models/test_sets; those of public data sets are read from

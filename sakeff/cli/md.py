@@ -43,7 +43,7 @@ Examples:
 @click.option("--precision", type=click.Choice(["single", "mixed", "double"]), help="Of OpenMM's GPU platforms.")
 @click.option("--backend", type=click.Choice(["auto", "torch", "python"]), default="auto", show_default=True,
               help="OpenMM force: TorchForce or PythonForce.")  # fmt: skip
-@click.option("--cuda-graphs", is_flag=True, help="Lists of fixed length, so that a GPU replays one graph.")
+@click.option("--cuda-graphs", is_flag=True, help="One CUDA graph for each step (TorchForce, CUDA platform).")
 @output_options
 @compute_options
 @quiet_option

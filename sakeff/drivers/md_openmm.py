@@ -13,8 +13,9 @@ from sakeff.errors import ConfigError, EngineUnavailableError, SimulationError
 from sakeff.structures import first_line
 from sakeff.units import ANGSTROM_PER_NM, KJ_PER_MOL_PER_EV
 
-# Lists of fixed length start with room for so many times the edges there are, and grow by so much.
-FIRST_ROOM, MORE_ROOM = 1.3, 1.5
+# Lists of fixed length have room for so many times the edges there are; for steps in which those do not fit it grows by
+# so much, so many times.
+FIRST_ROOM, MORE_ROOM, MOST_GROWTHS = 1.3, 4.0, 3
 # ASE velocities (A per ASE time unit) to nm/ps
 NM_PER_PS = FS_PER_PS * units.fs / ANGSTROM_PER_NM
 
@@ -44,6 +45,7 @@ class OpenmmEngine:
         self._atoms, self._model, self._settings, self._options = atoms, model, settings, system_options
         self._platform = platform, precision
         self.graph_room = FIRST_ROOM if cuda_graphs else None
+        self.growths = 0  # how often the lists were too short
         self._open(atoms)
         rotation = self._box.rotation
         self.context.setPositions(atoms.positions @ rotation.T / ANGSTROM_PER_NM)
@@ -66,12 +68,19 @@ class OpenmmEngine:
             self._step(steps)
             return
         before = self.state()
-        try:
-            self._step(steps)
-            self._check_energy()
-        except SimulationError:
-            self._make_room(before)
-            self._step(steps)
+        for _ in range(MOST_GROWTHS):
+            try:
+                self._step(steps)
+                self._check_energy()
+            except SimulationError:
+                self.graph_room *= MORE_ROOM
+                self._open_at(before)
+                self.growths += 1
+            else:
+                self.graph_room = FIRST_ROOM
+                return
+        self._step(steps)
+        self._check_energy()
 
     def _step(self, steps: int) -> None:
         try:
@@ -84,14 +93,13 @@ class OpenmmEngine:
         if not math.isfinite(self.snapshot().potential):
             raise SimulationError("The potential energy is not finite.")
 
-    def _make_room(self, before: bytes) -> None:
-        """A context with longer lists in the state ``before``."""
-        self.context.loadCheckpoint(before)
+    def _open_at(self, state: bytes) -> None:
+        """A context in this state, with lists of fixed length for the edges there."""
+        self.context.loadCheckpoint(state)
         here = self._atoms.copy()
         here.positions = self.snapshot().positions
-        self.graph_room = (self.graph_room or FIRST_ROOM) * MORE_ROOM
         self._open(here)
-        self.context.loadCheckpoint(before)
+        self.context.loadCheckpoint(state)
 
     def snapshot(self) -> Snapshot:
         """Positions, momenta and energies now; velocities are those of the integrator, perhaps half a step away."""
@@ -120,6 +128,8 @@ class OpenmmEngine:
             raise ConfigError(
                 f"OpenMM cannot load the checkpoint ({first_line(error)}); resume on the same machine and platform."
             ) from error
+        if self.graph_room is not None:
+            self._open_at(state)
 
 
 def _system(atoms: Atoms, model: Any, options: dict[str, Any]) -> Any:

@@ -9,9 +9,9 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from sakeff.engines.models import open_model, structure_errors
-from sakeff.engines.replay import ReplayedProgram
+from sakeff.engines.replay import replayed
 from sakeff.errors import StructureError
-from sakeff.export.program import Program, gradients_enabled
+from sakeff.export.program import gradients_enabled
 from sakeff.export.torchscript import check_on
 from sakeff.potential import Potential
 from sakeff.types import single_system
@@ -34,8 +34,7 @@ class SAKECalculator(Calculator):
 
     Args:
         model: name of a bundled model, checkpoint folder, exported file, or a ``Potential``.
-        device: of torch, e.g. "cpu" or "cuda". On "cuda" small structures are evaluated as one CUDA graph
-            (``sakeff.engines.replay``), except with exported files.
+        device: of torch, e.g. "cpu" or "cuda".
         dtype: "float64" or "float32"; default that of an exported file, or else float64: line searches of optimisers
             and finite differences of vibrations need smoother forces than a float32 network gives. float32 is about
             twice as fast.
@@ -43,6 +42,8 @@ class SAKECalculator(Calculator):
         kernels: "native" (C++ operators), "torch" (needs no compiler), "reference" (the potential as it was trained),
             or "auto": the first of them that is to be had. ``header.kernels`` says which it is. A fast path is compared
             with the reference on the first structure of each composition.
+        cuda_graphs: evaluate structures of up to 2000 atoms as one CUDA graph each (``sakeff.engines.replay``). Not
+            with exported files, which have lists of their own.
 
     Raises CheckpointError and ConfigError at once, AgreementError if a fast path differs from the reference, and
     StructureError at evaluation, before any number: for no atoms, unknown elements, non-finite or overlapping (< 0.3 A)
@@ -59,6 +60,7 @@ class SAKECalculator(Calculator):
         dtype: str | None = None,
         skin: float | None = None,
         kernels: str = "auto",
+        cuda_graphs: bool = False,
     ) -> None:
         super().__init__()
         self.opened = open_model(model, USUAL_DTYPE, dtype, skin, device, kernels)
@@ -66,8 +68,8 @@ class SAKECalculator(Calculator):
         self.compared: set[bytes] = set()  # compositions
         self.device = torch.device(device)
         self.evaluate = self.program
-        if self.device.type == "cuda" and isinstance(self.program, Program):
-            self.evaluate = ReplayedProgram(self.program, self.header.dtype)
+        if cuda_graphs:
+            self.evaluate = replayed(self.program, self.header.dtype)
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """What has changed since the last calculation; charge and spin in ``atoms.info`` count."""

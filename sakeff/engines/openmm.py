@@ -10,11 +10,12 @@ from torch import nn
 from sakeff.engines.models import Model, open_model
 from sakeff.engines.openmm_plugin import load_openmm, load_openmmtorch
 from sakeff.errors import ConfigError, EngineUnavailableError, StructureError
+from sakeff.export.agreement import require_agreement
 from sakeff.export.checks import check_state
 from sakeff.export.fixed_shape import FixedShapeProgram, capacities_for
 from sakeff.export.header import ProgramHeader
 from sakeff.export.openmm_adapter import OpenMMAdapter
-from sakeff.export.program import Program
+from sakeff.export.program import Program, gradients_enabled
 from sakeff.export.torchscript import MadeProgram, check_on, scripted
 from sakeff.types import System, single_system
 
@@ -75,8 +76,8 @@ def openmm_force(
         positions: of all particles; if given, a fast path is compared with the reference there, too.
         graph_room: lists of fixed length with room for this many times the edges at ``positions``, for instance 1.3, so
             that a TorchForce on the CUDA platform runs as one CUDA graph. Where edges do not fit, energy and forces are
-            NaN; ``sakeff md --cuda-graphs`` then goes back a little and makes more room. Open structures, and boxes at
-            least two cutoffs wide.
+            NaN; ``sakeff md --cuda-graphs`` then goes back a little and makes more room. For up to 2000 atoms, open or
+            in a box at least two cutoffs wide. Not with a barostat, which does not notice NaN.
 
     The neighbour list follows the box at each step and accepts wrapped and unwrapped positions alike. Atoms nearer than
     0.3 A have infinite energy and NaN forces: the minimiser and barostats step back, and dynamics end with OpenMM's
@@ -104,6 +105,7 @@ def openmm_force(
         check_on(opened, structure)
         if graph_room is not None:
             program = _fixed_shape(opened, structure, graph_room, periodic)
+            _compare(program, opened, structure, charge, spin)
     elif graph_room is not None:
         raise ConfigError("graph_room needs positions, to count the edges there; give both.")
     return make(Setup(program, numbers, chosen, len(everything), periodic, charge, spin, device, graph))
@@ -202,6 +204,13 @@ def _fixed_shape(opened: MadeProgram, structure: System, room: float, periodic: 
     return FixedShapeProgram(program.potential, slots, periodic, program.charges, program.spins)
 
 
+def _compare(fixed: FixedShapeProgram, opened: MadeProgram, structure: System, charge: float, spin: float) -> None:
+    """Raise AgreementError unless the program with lists of fixed length gives the numbers of the usual one."""
+    inputs = (structure.numbers, structure.positions, structure.cell[0], structure.pbc[0], float(charge), float(spin))
+    with gradients_enabled():
+        require_agreement(fixed.trial(*inputs), opened.program.trial(*inputs), opened.header.dtype)
+
+
 def _torch_force(setup: Setup) -> "openmm.Force":
     force = load_openmmtorch().TorchForce(_adapter(setup, setup.particles))
     force.setOutputsForces(True)
@@ -214,6 +223,8 @@ def _torch_force(setup: Setup) -> "openmm.Force":
 def _python_force(setup: Setup) -> "openmm.Force":
     from sakeff.engines.openmm_python import ProgramComputation
 
+    if setup.graph:
+        raise ConfigError("graph_room is of use for a TorchForce alone; take backend='torch' or leave it out.")
     # OpenMM hands over the chosen particles alone, so the adapter sees them as 0, 1, ...
     adapter = _adapter(setup, list(range(len(setup.numbers))))
     force = openmm.PythonForce(ProgramComputation(adapter, setup.periodic, setup.device))

@@ -13,6 +13,9 @@ from sakeff.neighbours import neighbour_list
 from sakeff.neighbours.fixed_shape import FixedShapeEdges
 from sakeff.types import Edges, System, single_system
 
+# All pairs of more atoms take more time and memory than a list.
+MOST_ATOMS = 2000
+
 
 class FixedShapeProgram(nn.Module):
     """A potential on plain tensors like ``Program``, but for structures of one size and periodicity.
@@ -88,16 +91,21 @@ class FixedShapeProgram(nn.Module):
 def capacities_for(requests: List[float], system: System, room: float) -> List[int]:
     """Slots for the edges of one structure in each request: ``room`` times those that there are now.
 
-    Never more than all pairs. Raises StructureError for what has no list of fixed length: cells that are periodic in
-    some directions only, or less than two cutoffs wide.
+    At least as if each atom had two neighbours, never more than all pairs. Raises StructureError for what has no list
+    of fixed length: too many atoms for all pairs, a lonely atom, cells that are periodic in some directions only or
+    less than two cutoffs wide.
     """
     n_atoms = system.numbers.shape[0]
+    if not 2 <= n_atoms <= MOST_ATOMS:
+        raise StructureError(
+            f"Lists of fixed length are made from all pairs of 2 to {MOST_ATOMS} atoms, not of {n_atoms}; use the usual"
+            " list here."
+        )
     capacities = []
     for cutoff in requests:
         check_width(system, cutoff)
-        count = neighbour_list(system, cutoff).centre.shape[0]
-        # A pair more than now also where there is none: an empty list could not grow in proportion.
-        capacities.append(max(2, min(math.ceil(room * count) + 2, n_atoms * (n_atoms - 1))))
+        count = max(neighbour_list(system, cutoff).centre.shape[0], 2 * n_atoms)
+        capacities.append(min(math.ceil(room * count), n_atoms * (n_atoms - 1)))
     return capacities
 
 

@@ -33,7 +33,7 @@ load(name, [source], extra_cflags=flags, build_directory=folder, is_python_modul
 
 
 def load_operators() -> Path:
-    """Load ``torch.ops.sakeff``, compiling it first (about 15 s) if this torch and processor are new; returns the file.
+    """Load ``torch.ops.sakeff``, compiling it first (about 30 s) if this torch and processor are new; returns the file.
 
     The library lies in ``$SAKEFF_CACHE``, by default ~/.cache/sakeff. Raises OperatorsUnavailableError where it cannot
     be made or loaded.

@@ -240,6 +240,8 @@ class FastSo3krates(nn.Module):
 def half_of(reverse: Tensor) -> Tensor:
     """The indices of one of the two edges of each pair, (P,): half as many, so its size is known beforehand."""
     index = torch.arange(reverse.shape[0], device=reverse.device)
+    if reverse.shape[0] == 0:
+        return index  # not every version of torch takes an empty input on a GPU
     return torch.nonzero_static(index < reverse, size=reverse.shape[0] // 2).squeeze(-1)
 
 

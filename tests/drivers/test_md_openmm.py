@@ -140,7 +140,26 @@ def test_the_lists_did_grow(model, monkeypatch):
     monkeypatch.setattr(md_openmm, "FIRST_ROOM", 1.0)
     engine = md_openmm.OpenmmEngine(approaching(), model, settings(timestep_fs=1.0), cuda_graphs=True, **EXACT)
     engine.advance(60)
-    assert engine.graph_room > 1.0
+    assert engine.growths > 0
+    again = md_openmm.OpenmmEngine(approaching(), model, settings(timestep_fs=1.0), cuda_graphs=True, **EXACT)
+    again.restore(engine.state())
+    assert again.snapshot().potential == pytest.approx(engine.snapshot().potential, abs=1e-9)
+
+
+def test_atoms_without_neighbours_find_some(one_model):
+    """From no edge at all to all pairs within one call."""
+    from sakeff.drivers.md_openmm import OpenmmEngine
+
+    corners = 9.0 * np.array([[1.0, 0.0, 0.0], [-0.5, 0.866, 0.0], [-0.5, -0.866, 0.0]])
+    atoms = Atoms("CCC", corners)
+    atoms.set_velocities(-0.05 * corners)
+    chosen = settings(timestep_fs=1.0)
+    usual = OpenmmEngine(atoms, one_model, chosen, **EXACT)
+    fixed = OpenmmEngine(atoms, one_model, chosen, cuda_graphs=True, **EXACT)
+    for engine in (usual, fixed):
+        engine.advance(150)
+    assert fixed.snapshot().potential == pytest.approx(usual.snapshot().potential, abs=1e-8)
+    np.testing.assert_allclose(fixed.snapshot().positions, usual.snapshot().positions, atol=1e-8)
 
 
 def test_explosions_end_with_lists_of_fixed_length_too(model):

@@ -318,8 +318,9 @@ WIDE_BOX = WIDE_BOX._replace(numbers=torch.tensor([6, 1, 8, 1] * 3))
 
 
 @pytest.mark.parametrize("system", [ethanol(), WIDE_BOX], ids=["open", "periodic"])
-def test_lists_of_fixed_length_give_the_same_forces(potential, backend, system):
-    topology, options = topology_of(system), {"backend": backend, "dtype": "float64", "kernels": "torch"}
+def test_lists_of_fixed_length_give_the_same_forces(potential, system):
+    skip_without_openmmtorch()
+    topology, options = topology_of(system), {"backend": "torch", "dtype": "float64", "kernels": "torch"}
     forces = [
         openmm_force(potential, topology, **options),
         openmm_force(potential, topology, **options, positions=at(system), graph_room=1.3),
@@ -345,5 +346,7 @@ def test_what_lists_of_fixed_length_need(potential, tmp_path):
         openmm_force(file, numbers, positions=at(ethanol()), graph_room=1.3)
     with pytest.raises(ConfigError, match="1 or more"):
         openmm_force(potential, numbers, positions=at(ethanol()), graph_room=0.5)
+    with pytest.raises(ConfigError, match="TorchForce alone"):
+        openmm_force(potential, numbers, "python", positions=at(ethanol()), graph_room=1.3)
     with pytest.raises(ConfigError, match="needs its box"):
         openmm_force(potential, numbers, positions=at(ethanol()), graph_room=1.3, periodic=True)

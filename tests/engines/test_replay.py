@@ -4,11 +4,14 @@ import pytest
 import torch
 
 from sakeff.engines import replay
+from sakeff.engines.ase import SAKECalculator
 from sakeff.engines.replay import ReplayedProgram
-from sakeff.errors import AgreementError, StructureError
+from sakeff.errors import AgreementError, ConfigError, StructureError
 from sakeff.export.program import Program
+from sakeff.export.torchscript import export_program
 from sakeff.neighbours import TorchSearch
 from tests.contract.architectures import random_case
+from tests.engines.runners import to_atoms
 from tests.helpers import ethanol, make_potential, random_numbers, triclinic_box
 
 MOLECULE = ethanol()
@@ -27,6 +30,13 @@ def pair():
     return Program(potential, TorchSearch()), ReplayedProgram(Program(potential, TorchSearch()), "float64")
 
 
+def warm(replayed, system, positions=None):
+    """Two calls, after which there is a graph."""
+    for _ in range(2):
+        replayed(*inputs(system, positions))
+    assert replayed.captures == 1
+
+
 def assert_same(found, expected):
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, atol=1e-10, rtol=1e-10)
@@ -42,7 +52,7 @@ def test_a_trajectory_is_replayed_by_one_graph(pair):
 
 def test_results_stay_when_the_next_step_is_taken(pair):
     _, replayed = pair
-    replayed(*inputs(MOLECULE))
+    warm(replayed, MOLECULE)
     first = replayed(*inputs(MOLECULE))
     kept = first[2].clone()
     replayed(*inputs(MOLECULE, MOLECULE.positions + 0.05 * random_numbers(1, 9, 3)))
@@ -51,8 +61,7 @@ def test_results_stay_when_the_next_step_is_taken(pair):
 
 def test_overflow_gives_the_right_numbers_and_more_room(pair):
     usual, replayed = pair
-    far = MOLECULE.positions * 1.5
-    replayed(*inputs(MOLECULE, far))
+    warm(replayed, MOLECULE, 3.0 * MOLECULE.positions)
     assert_same(replayed(*inputs(MOLECULE)), usual(*inputs(MOLECULE)))
     assert replayed.captures == 2
     assert_same(replayed(*inputs(MOLECULE)), usual(*inputs(MOLECULE)))
@@ -61,10 +70,19 @@ def test_overflow_gives_the_right_numbers_and_more_room(pair):
 
 def test_another_structure_gets_another_graph(pair):
     usual, replayed = pair
-    replayed(*inputs(MOLECULE))
+    warm(replayed, MOLECULE)
     mirror = MOLECULE._replace(numbers=MOLECULE.numbers.flip(0))
-    assert_same(replayed(*inputs(mirror)), usual(*inputs(mirror)))
+    for _ in range(3):
+        assert_same(replayed(*inputs(mirror)), usual(*inputs(mirror)))
     assert replayed.captures == 2
+
+
+def test_structures_that_change_all_the_time_get_no_graph(pair):
+    _, replayed = pair
+    mirror = MOLECULE._replace(numbers=MOLECULE.numbers.flip(0))
+    for system in [MOLECULE, mirror] * 3:
+        replayed(*inputs(system))
+    assert replayed.captures == 0
 
 
 def test_structures_without_a_list_of_fixed_length_go_the_usual_way():
@@ -78,7 +96,7 @@ def test_structures_without_a_list_of_fixed_length_go_the_usual_way():
 
 def test_errors_are_those_of_the_program(pair):
     _, replayed = pair
-    replayed(*inputs(MOLECULE))
+    warm(replayed, MOLECULE)
     overlapping = MOLECULE.positions.clone()
     overlapping[1] = overlapping[0]
     with pytest.raises(StructureError, match="overlap"):
@@ -92,4 +110,35 @@ def test_a_graph_that_disagrees_is_refused(pair, monkeypatch):
     _, replayed = pair
     monkeypatch.setattr(replay, "captured", lambda *_: lambda: [torch.zeros(()), None, torch.zeros(9, 3), None])
     with pytest.raises(AgreementError):
-        replayed(*inputs(MOLECULE))
+        warm(replayed, MOLECULE)
+
+
+def test_without_a_graph_the_program_goes_on(pair, monkeypatch, caplog):
+    def refuse(*_):
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    usual, replayed = pair
+    monkeypatch.setattr(replay, "captured", refuse)
+    for _ in range(3):
+        assert_same(replayed(*inputs(MOLECULE)), usual(*inputs(MOLECULE)))
+    assert [record.getMessage().count("No CUDA graph") for record in caplog.records] == [1]
+
+
+def test_the_calculator_replays_where_it_is_asked_to():
+    atoms, plain = to_atoms(MOLECULE), to_atoms(MOLECULE)
+    potential = make_potential(SHORT_SIGHTED)
+    atoms.calc = SAKECalculator(potential, cuda_graphs=True)
+    plain.calc = SAKECalculator(potential)
+    for step in range(4):
+        shift = 0.01 * random_numbers(step, 9, 3).numpy()
+        atoms.positions += shift
+        plain.positions += shift
+        assert abs(atoms.get_potential_energy() - plain.get_potential_energy()) < 1e-9
+        assert abs(atoms.get_forces() - plain.get_forces()).max() < 1e-8
+    assert atoms.calc.evaluate.captures == 1
+
+
+def test_exported_files_have_lists_of_their_own(tmp_path):
+    export_program(make_potential(SHORT_SIGHTED), tmp_path / "program.pt", {})
+    with pytest.raises(ConfigError, match="not exported"):
+        SAKECalculator(tmp_path / "program.pt", cuda_graphs=True)

@@ -80,8 +80,14 @@ def test_overlapping_atoms_have_infinite_energy():
 
 def test_room_is_counted_in_edges_and_never_more_than_all_pairs():
     assert capacities_for([50.0], MOLECULE, 1.3) == [72]
-    assert capacities_for([1.2], MOLECULE, 1.0)[0] < 72
-    assert capacities_for([3.0], structure([6], random_numbers(1, 1, 3)), 1.3) == [2]
+    assert capacities_for([1.2], MOLECULE, 1.0)[0] == 2 * 9
+    assert capacities_for([0.5], MOLECULE, 2.0) == [36]
+
+
+@pytest.mark.parametrize("count", [1, 2001])
+def test_too_few_or_too_many_atoms_are_refused(count):
+    with pytest.raises(StructureError, match="2 to 2000 atoms"):
+        capacities_for([3.0], structure([6] * count, 100.0 * random_numbers(1, count, 3)), 1.3)
 
 
 def test_cells_without_such_a_list_are_refused():

@@ -23,8 +23,10 @@ constexpr int64_t BLOCK = 126;
 constexpr int64_t EDGE_GRAIN = 64;
 constexpr int64_t ATOM_GRAIN = 32;
 
+constexpr int64_t MOST_CHUNKS = 16;
+
 inline int64_t n_chunks(int64_t rows, int64_t grain) {
-  return std::max<int64_t>(1, std::min<int64_t>(at::get_num_threads(), rows / grain));
+  return std::max<int64_t>(1, std::min<int64_t>({at::get_num_threads(), rows / grain, MOST_CHUNKS}));
 }
 
 // Contiguous ranges [starts[c], starts[c + 1]) of nearly equal length, one for each thread.
@@ -58,8 +60,8 @@ void for_atoms(int64_t n_atoms, const Body& body) {
   });
 }
 
-// An array for one call. Large ones ask for large pages: the C library returns them to the system at once, and asking for
-// them again page by page would take as long as using them.
+// An array for one call. Large ones ask for large pages: the C library returns them to the system at once, and asking
+// for them again page by page would take as long as using them.
 inline Tensor scratch(at::IntArrayRef shape, const at::TensorOptions& options) {
   Tensor array = at::empty(shape, options);
 #ifdef __linux__
@@ -71,13 +73,8 @@ inline Tensor scratch(at::IntArrayRef shape, const at::TensorOptions& options) {
   return array;
 }
 
-// A gradient that autograd left out is zero.
-inline Tensor gradient_or_zeros(const Tensor& gradient, at::IntArrayRef shape, const at::TensorOptions& options) {
-  return gradient.defined() ? gradient.contiguous() : at::zeros(shape, options);
-}
-
-// Rows that several threads add to: each chunk has its own copy, and the copies are summed in order, so that results
-// do not depend on the timing of threads.
+// Rows that several threads add to: each chunk has its own copy, and the copies are summed in order, so that results do
+// not depend on the timing of threads, only on their number. MOST_CHUNKS bounds the memory of the copies.
 class Accumulator {
  public:
   Accumulator(int64_t chunks, at::IntArrayRef shape, const at::TensorOptions& options) {
@@ -86,7 +83,8 @@ class Accumulator {
 
   // The first copy starts with these values.
   Accumulator(int64_t chunks, const Tensor& start) : Accumulator(chunks - 1, start.sizes(), start.options()) {
-    copies_.insert(copies_.begin(), scratch(start.sizes(), start.options()).copy_(start));
+    const Tensor first = scratch(start.sizes(), start.options()).copy_(start);
+    copies_.insert(copies_.begin(), first);
   }
 
   template <typename scalar>

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 namespace sakeff {
@@ -48,10 +49,12 @@ struct Exponential {
 template <typename scalar>
 inline scalar exponential(scalar x) {
   const Exponential<scalar> e(x);
-  return e.power + e.power * e.rest;
+  // Beyond the range the result is infinite, as it is in torch: what becomes NaN there must become NaN here.
+  constexpr scalar infinity = std::numeric_limits<scalar>::infinity();
+  return x > ExponentLimits<scalar>::highest ? infinity : e.power + e.power * e.rest;
 }
 
-// (e^2x - 1) / (e^2x + 1), exact also where tanh is small.
+// (e^2x - 1) / (e^2x + 1) with the error of one rounding, not of a cancellation, where tanh is small.
 template <typename scalar>
 inline scalar tanh_of(scalar x) {
   const Exponential<scalar> e(2 * x);

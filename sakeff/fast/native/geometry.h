@@ -19,7 +19,7 @@ class PairGeometry : public torch::autograd::Function<PairGeometry> {
   static torch::autograd::variable_list forward(
       torch::autograd::AutogradContext* context, const Tensor& vector, const Tensor& centre, const Tensor& other,
       int64_t n_atoms, const std::vector<int64_t>& degrees, const Envelope& envelope, double scale) {
-    const Tensor rows = vector.contiguous();
+    const Tensor rows = vector.contiguous(), ends[2] = {centre.contiguous(), other.contiguous()};
     const int64_t P = rows.size(0), M = n_orders(degrees);
     const auto options = rows.options();
     Tensor distance = at::empty({P}, options), weight = at::empty({P}, options), harmonics = at::empty({P, M}, options);
@@ -27,7 +27,7 @@ class PairGeometry : public torch::autograd::Function<PairGeometry> {
     const Accumulator sphc(starts.size() - 1, {n_atoms, M}, options);
     AT_DISPATCH_FLOATING_TYPES(rows.scalar_type(), "pair_geometry", [&] {
       const scalar_t* v = rows.const_data_ptr<scalar_t>();
-      const int64_t *i = centre.const_data_ptr<int64_t>(), *j = other.const_data_ptr<int64_t>();
+      const int64_t *i = ends[0].const_data_ptr<int64_t>(), *j = ends[1].const_data_ptr<int64_t>();
       scalar_t *r = distance.mutable_data_ptr<scalar_t>(), *w = weight.mutable_data_ptr<scalar_t>();
       scalar_t* y = harmonics.mutable_data_ptr<scalar_t>();
       const std::vector<scalar_t> parity = parities<scalar_t>(degrees);
@@ -48,12 +48,11 @@ class PairGeometry : public torch::autograd::Function<PairGeometry> {
         }
       });
     });
-    context->save_for_backward({rows, distance, weight, harmonics, centre, other});
+    context->save_for_backward({rows, distance, weight, harmonics, ends[0], ends[1]});
     context->saved_data["degrees"] = degrees;
     context->saved_data["cutoff"] = envelope.cutoff;
     context->saved_data["coefficients"] = envelope.coefficients;
     context->saved_data["scale"] = scale;
-    context->saved_data["n_atoms"] = n_atoms;
     return {distance, weight, harmonics, sphc.total()};
   }
 
@@ -65,12 +64,12 @@ class PairGeometry : public torch::autograd::Function<PairGeometry> {
     const Envelope envelope{context->saved_data["cutoff"].toDouble(),
                             context->saved_data["coefficients"].toDoubleVector()};
     const double scale = context->saved_data["scale"].toDouble();
-    const int64_t P = saved[0].size(0), M = n_orders(degrees), N = context->saved_data["n_atoms"].toInt();
+    const int64_t P = saved[0].size(0), M = n_orders(degrees);
     const auto options = saved[0].options();
-    const Tensor by_distance = gradient_or_zeros(gradients[0], {P}, options);
-    const Tensor by_envelope = gradient_or_zeros(gradients[1], {P}, options);
-    const Tensor by_harmonics = gradient_or_zeros(gradients[2], {P, M}, options);
-    const Tensor by_sphc = gradient_or_zeros(gradients[3], {N, M}, options);
+    const Tensor by_distance = gradients[0].contiguous();
+    const Tensor by_envelope = gradients[1].contiguous();
+    const Tensor by_harmonics = gradients[2].contiguous();
+    const Tensor by_sphc = gradients[3].contiguous();
     Tensor by_vector = at::empty({P, 3}, options);
     AT_DISPATCH_FLOATING_TYPES(saved[0].scalar_type(), "pair_geometry_backward", [&] {
       const scalar_t *v = saved[0].const_data_ptr<scalar_t>(), *r = saved[1].const_data_ptr<scalar_t>();

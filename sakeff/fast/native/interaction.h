@@ -138,8 +138,10 @@ class AtomwiseInteraction : public torch::autograd::Function<AtomwiseInteraction
     Tensor next_features = at::empty({N, F}, options), next_chi = at::empty({N, M}, options);
     AT_DISPATCH_FLOATING_TYPES(sphc.scalar_type(), "atomwise_interaction", [&] {
       const Rows<const scalar_t> s{features.const_data_ptr<scalar_t>(), F}, x{chi.const_data_ptr<scalar_t>(), M};
-      const Rows<scalar_t> c{coupled.mutable_data_ptr<scalar_t>(), M}, y{output.mutable_data_ptr<scalar_t>(), output.size(1)};
-      const Rows<scalar_t> to_s{next_features.mutable_data_ptr<scalar_t>(), F}, to_x{next_chi.mutable_data_ptr<scalar_t>(), M};
+      const Rows<scalar_t> c{coupled.mutable_data_ptr<scalar_t>(), M};
+      const Rows<scalar_t> y{output.mutable_data_ptr<scalar_t>(), output.size(1)};
+      const Rows<scalar_t> to_s{next_features.mutable_data_ptr<scalar_t>(), F};
+      const Rows<scalar_t> to_x{next_chi.mutable_data_ptr<scalar_t>(), M};
       const SphcStep<scalar_t> step(w);
       for_atoms(N, [&](int64_t begin, int64_t end) {
         const int64_t n_in = F + 2 * L;
@@ -175,14 +177,16 @@ class AtomwiseInteraction : public torch::autograd::Function<AtomwiseInteraction
     const InteractionWeights w(saved.data() + N_ARRAYS, degrees, context->saved_data["softening"].toDouble());
     const auto options = saved[0].options();
     const int64_t N = saved[0].size(0), M = saved[0].size(1), L = degrees.size(), F = w.network.first.in() - 2 * L;
-    const Tensor by_features = gradient_or_zeros(gradients[0], {N, F}, options);
-    const Tensor by_chi = gradient_or_zeros(gradients[1], {N, M}, options);
+    const Tensor by_features = gradients[0].contiguous();
+    const Tensor by_chi = gradients[1].contiguous();
     Tensor to_features = at::empty({N, F}, options), to_chi = at::empty({N, M}, options);
     AT_DISPATCH_FLOATING_TYPES(saved[0].scalar_type(), "atomwise_interaction_backward", [&] {
       const Rows<const scalar_t> x{saved[0].const_data_ptr<scalar_t>(), M}, c{saved[1].const_data_ptr<scalar_t>(), M};
       const Rows<const scalar_t> y{saved[3].const_data_ptr<scalar_t>(), saved[3].size(1)};
-      const Rows<const scalar_t> by_s{by_features.const_data_ptr<scalar_t>(), F}, by_x{by_chi.const_data_ptr<scalar_t>(), M};
-      const Rows<scalar_t> to_s{to_features.mutable_data_ptr<scalar_t>(), F}, to_x{to_chi.mutable_data_ptr<scalar_t>(), M};
+      const Rows<const scalar_t> by_s{by_features.const_data_ptr<scalar_t>(), F};
+      const Rows<const scalar_t> by_x{by_chi.const_data_ptr<scalar_t>(), M};
+      const Rows<scalar_t> to_s{to_features.mutable_data_ptr<scalar_t>(), F};
+      const Rows<scalar_t> to_x{to_chi.mutable_data_ptr<scalar_t>(), M};
       const SphcStep<scalar_t> step(w);
       for_atoms(N, [&](int64_t begin, int64_t end) {
         const int64_t rows = end - begin, n_out = F + L, n_in = padded(F + 2 * L);

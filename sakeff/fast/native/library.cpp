@@ -40,8 +40,9 @@ std::tuple<Tensor, Tensor> atomwise_interaction(
 std::tuple<Tensor, Tensor> edge_layer(
     const Tensor& scalars, const Tensor& displacement, const Tensor& vector, const Tensor& envelope,
     const Tensor& centre, const Tensor& other, std::vector<Tensor> weights, double sharpness, double softening) {
-  const int64_t* c = centre.const_data_ptr<int64_t>();
-  if (std::is_sorted(c, c + centre.numel())) {
+  const Tensor index = centre.contiguous();
+  const int64_t* c = index.const_data_ptr<int64_t>();
+  if (std::is_sorted(c, c + index.numel())) {
     const auto out = sakeff::EdgeLayer::apply(
         scalars, displacement, vector, envelope, centre, other, weights, sharpness, softening);
     return {out[0], out[1]};

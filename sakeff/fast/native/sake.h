@@ -371,10 +371,10 @@ class EdgeLayer : public torch::autograd::Function<EdgeLayer> {
     const auto options = scalars.options();
     const Tensor features = scalars.contiguous();
     const Tensor projected = scratch({N, w.projection_bias.size(0)}, options);
-    torch::autograd::variable_list saved{projected, displacement.contiguous(), vector.contiguous(),
-                                         envelope.contiguous(), centre, other};
+    torch::autograd::variable_list saved{projected,          displacement.contiguous(), vector.contiguous(),
+                                         envelope.contiguous(), centre.contiguous(),       other.contiguous()};
     Tensor aggregated = at::zeros({N, w.H() * w.F()}, options), combinations = at::zeros({N, w.C(), 3}, options);
-    const auto row_start = row_starts(centre, N);
+    const auto row_start = row_starts(saved[4], N);
     AT_DISPATCH_FLOATING_TYPES(scalars.scalar_type(), "edge_layer", [&] {
       const Rows<const scalar_t> x{features.const_data_ptr<scalar_t>(), w.F()};
       const Rows<scalar_t> y{projected.mutable_data_ptr<scalar_t>(), projected.size(1)};
@@ -409,8 +409,8 @@ class EdgeLayer : public torch::autograd::Function<EdgeLayer> {
                         context->saved_data["softening"].toDouble());
     const auto options = saved[0].options();
     const int64_t N = saved[0].size(0);
-    const Tensor by_aggregated = gradient_or_zeros(gradients[0], {N, w.H() * w.F()}, options);
-    const Tensor by_combinations = gradient_or_zeros(gradients[1], {N, w.C(), 3}, options);
+    const Tensor by_aggregated = gradients[0].contiguous();
+    const Tensor by_combinations = gradients[1].contiguous();
     const auto row_start = row_starts(saved[4], N);
     const auto starts = atom_starts(row_start);
     const int64_t chunks = starts.size() - 1;

@@ -19,7 +19,8 @@ struct AtomWeights {
   Tensor mixing;    // (C), of the combinations into a push
 
   explicit AtomWeights(const Tensor* t)
-      : spatial(t), node(t + Network::n_tensors), scale(t + 2 * Network::n_tensors), mixing(t[3 * Network::n_tensors]) {}
+      : spatial(t), node(t + Network::n_tensors), scale(t + 2 * Network::n_tensors),
+        mixing(t[3 * Network::n_tensors]) {}
 };
 
 // Features (N, F), displacement and velocity (N, 3) to their next values.
@@ -91,10 +92,10 @@ class AtomLayer : public torch::autograd::Function<AtomLayer> {
     const AtomWeights w(saved.data() + N_ARRAYS);
     const auto options = saved[0].options();
     const int64_t N = saved[0].size(0), F = w.scale.first.in(), C = saved[1].size(1);
-    const int64_t A = w.node.first.in() - 2 * F;
-    const Tensor by_next_features = gradient_or_zeros(gradients[0], {N, F}, options);
-    const Tensor by_next_shift = gradient_or_zeros(gradients[1], {N, 3}, options);
-    const Tensor by_next_speed = gradient_or_zeros(gradients[2], {N, 3}, options);
+    const int64_t A = w.node.first.in() - F - w.spatial.second.out();
+    const Tensor by_next_features = gradients[0].contiguous();
+    const Tensor by_next_shift = gradients[1].contiguous();
+    const Tensor by_next_speed = gradients[2].contiguous();
     Tensor by_features = at::empty({N, F}, options), by_speed = at::empty({N, 3}, options);
     Tensor by_sums = at::empty({N, A}, options), by_vectors = at::empty({N, C, 3}, options);
     AT_DISPATCH_FLOATING_TYPES(saved[0].scalar_type(), "atom_layer_backward", [&] {
@@ -108,10 +109,11 @@ class AtomLayer : public torch::autograd::Function<AtomLayer> {
       for_atoms(N, [&](int64_t begin, int64_t end) {
         const int64_t rows = end - begin, n_in = w.node.first.backward.size(1), stride_C = padded(C);
         const int64_t stride_F = padded(F);
-        std::vector<scalar_t> by_input(rows * n_in), by_norms(rows * stride_C), by_scale(rows), by_scaled(rows * stride_F);
-        w.node.pull_back<scalar_t>({by_s + begin * F, F}, rows, at_row<scalar_t>(saved[3], begin),
+        std::vector<scalar_t> by_input(rows * n_in), by_norms(rows * stride_C), by_scale(rows),
+            by_scaled(rows * stride_F);
+        w.node.pull_back<scalar_t>({by_s + begin * F, F}, rows, saved_row<scalar_t>(saved[3], begin),
                                    {by_input.data(), n_in});
-        w.spatial.pull_back<scalar_t>({by_input.data() + F + A, n_in}, rows, at_row<scalar_t>(saved[2], begin),
+        w.spatial.pull_back<scalar_t>({by_input.data() + F + A, n_in}, rows, saved_row<scalar_t>(saved[2], begin),
                                       {by_norms.data(), stride_C});
         for (int64_t i = 0; i < rows; ++i) {
           const int64_t atom = begin + i;
@@ -128,7 +130,7 @@ class AtomLayer : public torch::autograd::Function<AtomLayer> {
                   mixing[k] * by_push[x] + 2 * by_norms[i * stride_C + k] * c[3 * (atom * C + k) + x];
           std::copy_n(by_input.data() + i * n_in + F, A, to_a + atom * A);
         }
-        w.scale.pull_back<scalar_t>({by_scale.data(), 1}, rows, at_row<scalar_t>(saved[4], begin),
+        w.scale.pull_back<scalar_t>({by_scale.data(), 1}, rows, saved_row<scalar_t>(saved[4], begin),
                                     {by_scaled.data(), stride_F});
         for (int64_t i = 0; i < rows; ++i)
           for (int64_t f = 0; f < F; ++f)
@@ -145,6 +147,11 @@ class AtomLayer : public torch::autograd::Function<AtomLayer> {
   template <typename scalar>
   static scalar* at_row(const Tensor& matrix, int64_t row) {
     return matrix.mutable_data_ptr<scalar>() + row * matrix.size(1);
+  }
+
+  template <typename scalar>
+  static const scalar* saved_row(const Tensor& matrix, int64_t row) {
+    return matrix.const_data_ptr<scalar>() + row * matrix.size(1);
   }
 };
 

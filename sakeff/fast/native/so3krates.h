@@ -1,4 +1,4 @@
-// Both attentions of one So3krates layer over undirected pairs, fused; equations and shapes in sakeff/fast/so3krates.py.
+// Both attentions of one So3krates layer over undirected pairs, fused: equations and shapes in fast/so3krates.py.
 #pragma once
 
 #include <torch/csrc/autograd/custom_function.h>
@@ -383,8 +383,9 @@ class PairAttention : public torch::autograd::Function<PairAttention> {
     const int64_t N = sphc.size(0), F = w.width(), M = sphc.size(1), P = distance.size(0);
     const Tensor features = scalars.contiguous();
     const Tensor projected = scratch({N, w.projection.forward.size(1)}, sphc.options());
-    torch::autograd::variable_list saved{projected,        sphc.contiguous(),      distance.contiguous(),
-                                         envelope.contiguous(), harmonics.contiguous(), centre, other};
+    torch::autograd::variable_list saved{
+        projected,           sphc.contiguous(),  distance.contiguous(), envelope.contiguous(), harmonics.contiguous(),
+        centre.contiguous(), other.contiguous()};
     const auto starts = even_starts(P, n_chunks(P, EDGE_GRAIN));
     const int64_t chunks = starts.size() - 1;
     const Accumulator gained(chunks, features), moved(chunks, saved[1]);
@@ -423,8 +424,8 @@ class PairAttention : public torch::autograd::Function<PairAttention> {
                              context->saved_data["softening"].toDouble());
     const auto options = saved[0].options();
     const int64_t N = saved[1].size(0), F = w.width(), M = saved[1].size(1), P = saved[2].size(0);
-    const Tensor by_features = gradient_or_zeros(gradients[0], {N, F}, options);
-    const Tensor by_moved = gradient_or_zeros(gradients[1], {N, M}, options);
+    const Tensor by_features = gradients[0].contiguous();
+    const Tensor by_moved = gradients[1].contiguous();
     const auto starts = even_starts(P, n_chunks(P, EDGE_GRAIN));
     const int64_t chunks = starts.size() - 1, stride = saved[0].size(1);
     const Accumulator by_projected(chunks, {N, stride}, options), by_sphc(chunks, by_moved);

@@ -16,7 +16,8 @@ struct HermiteWeights {
 
   HermiteWeights(scalar distance, scalar spacing, int64_t n_intervals) {
     const scalar x = distance / spacing;
-    interval = std::min(static_cast<int64_t>(x), n_intervals - 1);
+    // NaN goes to the last interval, and stays NaN in t.
+    interval = x < static_cast<scalar>(n_intervals) ? static_cast<int64_t>(x) : n_intervals - 1;
     const scalar t = std::min(x - static_cast<scalar>(interval), scalar(1));
     const scalar t2 = t * t, t3 = t2 * t, t4 = t3 * t, t5 = t4 * t;
     value[0] = t - 6 * t3 + 8 * t4 - 3 * t5;
