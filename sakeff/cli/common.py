@@ -42,9 +42,17 @@ def path_option(*names: str, **attributes: Any) -> Callable:
 
 
 def model_option(command: Callable) -> Callable:
-    """``--model``."""
-    text = "Bundled name, checkpoint folder or exported file."
-    return click.option("--model", default=DEFAULT_MODEL, show_default=True, help=text)(command)
+    """``--model``, one or a committee (a list), and ``--max-deviation``."""
+    text = "Bundled name, checkpoint folder or exported file; given several times, a committee (ASE only)."
+    limit = "eV/A: warn once where the forces of a committee deviate by more."
+    command = click.option("--max-deviation", default=0.3, show_default=True, help=limit)(command)
+    return click.option(
+        "--model", multiple=True, default=[DEFAULT_MODEL], show_default=True, help=text, callback=_one_or_several
+    )(command)
+
+
+def _one_or_several(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> str | list[str]:
+    return given[0] if len(given) == 1 else list(given)
 
 
 def output_options(command: Callable) -> Callable:

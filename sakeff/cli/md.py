@@ -18,6 +18,7 @@ Examples:
   sakeff md riboflavin --ps 2 --relax-first --out run
   sakeff md riboflavin --ps 4 --relax-first --out run --resume
   sakeff md ethanol --engine ase --ensemble nve --equilibrate 1 --ps 5 --format xyz
+  sakeff md ethanol --engine ase --model runs/1/model --model runs/2/model --model runs/3/model
 """
 
 
@@ -49,7 +50,7 @@ Examples:
 @quiet_option
 def md(
     structure: str,
-    model: str,
+    model: str | list[str],
     engine: str,
     ensemble: str,
     picoseconds: float,
@@ -68,19 +69,20 @@ def md(
     Writes log.csv, trajectory.dcd (with trajectory.pdb for readers) or trajectory.xyz, checkpoint.npz, energy.png and
     temperature.png. Stops when numbers go non-finite or a bond explodes, and saves last_good.xyz then.
     """
-    from sakeff.drivers import MdSettings, equilibrated, outputs_in, relaxed_start, run_md, steps_in
+    from sakeff.drivers import MdSettings, check_engine, equilibrated, outputs_in, relaxed_start, run_md, steps_in
     from sakeff.structures import read_structure
 
     choices = {name: options.pop(name) for name in ENGINE_OPTIONS["openmm"]}
     of_ase, of_engine = ({name: choices[name] for name in ENGINE_OPTIONS[key]} for key in ("ase", engine))
     settings = MdSettings(steps_in(picoseconds, timestep), ensemble, timestep, **options)
+    check_engine(engine, model)
     folder = out or Path(f"{Path(structure).stem}-md")
     outputs = outputs_in(folder, f"trajectory.{suffix}", overwrite)
     atoms = read_structure(structure)
     if not resume:
         outputs.refuse_existing()
         if relax_first:
-            atoms = relaxed_start(atoms, model, not quiet, **of_ase)
+            atoms = relaxed_start(atoms, model, not quiet, max_deviation=settings.max_deviation, **of_ase)
         if equilibrate > 0:
             warm_up = steps_in(equilibrate, timestep)
             atoms = equilibrated(atoms, model, settings, warm_up, engine, not quiet, **of_engine)

@@ -32,7 +32,8 @@ Example: sakeff relax riboflavin --reference riboflavin_gfn2 --out riboflavin-re
 @quiet_option
 def relax(
     structure: str,
-    model: str,
+    model: str | list[str],
+    max_deviation: float,
     optimiser: str,
     fmax: float,
     steps: int,
@@ -57,9 +58,8 @@ def relax(
     target = None if reference is None else read_structure(reference)
     folder = out or Path(f"{Path(structure).stem}-relaxed")
     outputs = relaxation_in(folder, overwrite)
-    result = run(
-        atoms, model, optimiser, fmax, steps, cell_filter, target, outputs, not quiet, device=device, dtype=dtype
-    )
+    request = (optimiser, fmax, steps, cell_filter)
+    result = run(atoms, model, *request, target, outputs, not quiet, max_deviation, device=device, dtype=dtype)
     print_pairs(
         [
             ("converged", "yes" if result.converged else f"no, {steps} steps were not enough"),

@@ -1,6 +1,6 @@
 """Relaxation and molecular dynamics on ASE's and OpenMM's own optimisers and integrators."""
 
-from sakeff.drivers.md import MdResult, run_md
+from sakeff.drivers.md import MdResult, check_engine, run_md
 from sakeff.drivers.prepare import equilibrated, relaxed_start
 from sakeff.drivers.recorder import MdOutputs, outputs_in
 from sakeff.drivers.relax import RelaxOutputs, RelaxResult, relax, relaxation_in, rmsd
@@ -13,6 +13,7 @@ __all__ = [
     "MdSettings",
     "RelaxOutputs",
     "RelaxResult",
+    "check_engine",
     "equilibrated",
     "outputs_in",
     "relax",

@@ -6,9 +6,12 @@ from typing import Any
 from ase.calculators.calculator import BaseCalculator
 
 
-def calculator_for(model: str | Path | BaseCalculator, **options: Any) -> BaseCalculator:
-    """The calculator of a model name, folder or exported file (``options``: device, dtype, skin), or the one given."""
-    if isinstance(model, (str, Path)):
+def calculator_for(model: str | Path | list | tuple | BaseCalculator, **options: Any) -> BaseCalculator:
+    """The calculator of a model name, folder or exported file, or of a list of them (a committee), or the one given.
+
+    ``options``: device, dtype, skin.
+    """
+    if isinstance(model, (str, Path, list, tuple)):
         import sakeff
 
         return sakeff.SAKECalculator(model, **options)

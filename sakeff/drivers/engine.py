@@ -16,6 +16,7 @@ class Snapshot(NamedTuple):
     momenta: np.ndarray  # (N, 3)
     potential: float  # eV
     kinetic: float  # eV
+    deviation: np.ndarray | None = None  # (N,) eV/A, of the forces of a committee
 
 
 class Engine(Protocol):

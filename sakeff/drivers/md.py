@@ -13,6 +13,7 @@ import numpy as np
 from ase import Atoms, units
 from tqdm import tqdm
 
+from sakeff.drivers.deviation import Doubt
 from sakeff.drivers.engine import Engine, Snapshot, check_start, frame_atoms, thermalise
 from sakeff.drivers.plots import energy_plot, temperature_plot
 from sakeff.drivers.recorder import COLUMNS, MdOutputs, Recorder
@@ -42,10 +43,17 @@ class MdResult(NamedTuple):
     seconds: float
 
 
-def make_engine(name: str, atoms: Atoms, model: Any, settings: MdSettings, **options: Any) -> Engine:
-    """The engine called ``name`` ("ase" or "openmm"), ready to integrate ``atoms`` with ``model``."""
+def check_engine(name: str, model: Any) -> None:
+    """Raise ConfigError for an unknown engine, and for a committee (a list of models) with one that takes one model."""
     if name not in ENGINES:
         raise ConfigError(f"Unknown engine {name!r}; choose one of {sorted(ENGINES)}.")
+    if isinstance(model, (list, tuple)) and name != "ase":
+        raise ConfigError(f"The engine {name!r} runs one model; run a committee with the engine 'ase' (--engine ase).")
+
+
+def make_engine(name: str, atoms: Atoms, model: Any, settings: MdSettings, **options: Any) -> Engine:
+    """The engine called ``name`` ("ase" or "openmm"), ready to integrate ``atoms`` with ``model``."""
+    check_engine(name, model)
     if atoms.constraints:
         raise StructureError("The md driver takes no constraints; remove them or use SAKECalculator with ASE.")
     module, factory = ENGINES[name]
@@ -62,10 +70,13 @@ def run_md(
     progress: bool = False,
     **options: Any,
 ) -> MdResult:
-    """Simulate ``atoms`` with ``model`` (name, path, or for ASE also a calculator). The caller's atoms are not changed.
+    """Simulate ``atoms`` with ``model`` (name, path, or for ASE also a calculator or a list of names and paths: a
+    committee). The caller's atoms are not changed.
 
     ``options`` go to the engine (device, dtype; platform, backend, precision). With ``resume`` the run continues
     exactly from the checkpoint in ``outputs`` up to ``settings.steps``.
+
+    Logs a warning at the first logged step where a committee disagrees by more than ``settings.max_deviation``.
 
     Raises SimulationError when numbers go non-finite or a bond explodes; the last good frame is saved then.
     Raises OutputExistsError before anything is computed if an output is there.
@@ -87,8 +98,9 @@ def run_md(
 
 
 def signature(atoms: Atoms, settings: MdSettings, engine: str) -> str:
-    """What must be the same when a run is resumed: everything except the number of steps."""
+    """What must be the same when a run is resumed: everything except the number of steps and what only warns."""
     fixed = {**asdict(settings), "steps": None, "engine": engine, "numbers": atoms.numbers.tolist()}
+    del fixed["max_deviation"]
     return json.dumps(fixed, sort_keys=True)
 
 
@@ -96,9 +108,10 @@ def _loop(
     atoms: Atoms, engine: Engine, settings: MdSettings, recorder: Recorder, progress: bool, restart: Restart | None
 ) -> tuple[float, Atoms]:
     """Advance, watch, record until the last step; returns wall seconds and the last frame."""
-    watch = Watch(atoms, settings.max_stretch)
+    watch, doubt = Watch(atoms, settings.max_stretch), Doubt(atoms, settings.max_deviation)
     step, frame = restart.step if restart else 0, engine.snapshot()
     watch.check(frame.positions, frame.potential)
+    doubt.check(frame.deviation, step)
     clock = _Clock(step, settings.timestep_fs)
     if restart is None:
         recorder.record(0, _row(0, frame, engine, settings, clock), frame, engine.state)
@@ -111,6 +124,7 @@ def _loop(
             except SimulationError as error:
                 raise _failure(error, step, frame_atoms(atoms, frame), frame.potential, recorder) from error
             step, frame = step + chunk, new
+            doubt.check(frame.deviation, step)
             row = _row(step, frame, engine, settings, clock)
             recorder.record(step, row, frame, engine.state)
             bar.update(chunk)

@@ -10,6 +10,7 @@ from ase.md.md import MolecularDynamics
 from ase.md.verlet import VelocityVerlet
 
 from sakeff.drivers.calculators import calculator_for
+from sakeff.drivers.deviation import deviation_of
 from sakeff.drivers.engine import Snapshot, degrees_of_freedom
 from sakeff.drivers.settings import MdSettings
 from sakeff.drivers.watch import cause
@@ -36,12 +37,13 @@ class AseEngine:
             raise SimulationError(cause(error)) from error
 
     def snapshot(self) -> Snapshot:
-        """Positions, momenta and energies now."""
+        """Positions, momenta, energies, and the force deviation of a committee, now."""
         return Snapshot(
             self.atoms.get_positions(),
             self.atoms.get_momenta(),
             float(self.atoms.get_potential_energy()),
             float(self.atoms.get_kinetic_energy()),
+            deviation_of(self.atoms),
         )
 
     def state(self) -> bytes:

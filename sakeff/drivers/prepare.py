@@ -16,7 +16,7 @@ FIRST_SEED = 1_000_003  # the equilibration has other random numbers than the ru
 
 
 def relaxed_start(atoms: Atoms, model: Any, progress: bool = False, **options: Any) -> Atoms:
-    """A copy of ``atoms`` relaxed to 0.05 eV/A, without momenta; ``options`` go to the ASE calculator."""
+    """A copy of ``atoms`` relaxed to 0.05 eV/A, without momenta; ``options`` go to ``relax``."""
     start = relax(atoms, model, fmax=RELAX_FMAX, progress=progress, **options).atoms.copy()
     start.set_momenta(start.get_momenta() * 0.0)
     return start

@@ -12,6 +12,7 @@ from ase.build import minimize_rotation_and_translation
 from tqdm import tqdm
 
 from sakeff.drivers.calculators import calculator_for
+from sakeff.drivers.deviation import MAX_DEVIATION, Doubt, check_threshold, deviation_of
 from sakeff.drivers.outputs import ExtxyzTrajectory, extxyz_text
 from sakeff.drivers.plots import energy_plot
 from sakeff.drivers.watch import cause
@@ -73,18 +74,21 @@ def relax(
     reference: Atoms | None = None,
     outputs: RelaxOutputs | None = None,
     progress: bool = False,
+    max_deviation: float = MAX_DEVIATION,
     **options: Any,
 ) -> RelaxResult:
     """Minimise the energy of a copy of ``atoms`` until the largest force is below ``fmax`` (eV/A), or for ``steps``.
 
-    ``model`` is a name, a path or an ASE calculator; ``options`` (device, dtype, skin) go to the calculator.
-    ``cell_filter`` "cell" relaxes the cell with the atoms, "strain" the cell alone.
+    ``model`` is a name, a path, a list of them (a committee) or an ASE calculator; ``options`` (device, dtype, skin) go
+    to the calculator. ``cell_filter`` "cell" relaxes the cell with the atoms, "strain" the cell alone. Logs a warning
+    at the first step where a committee disagrees by more than ``max_deviation`` (eV/A).
 
     Raises ConfigError, StructureError, OutputExistsError (before anything is computed), or SimulationError if the
     numbers go non-finite; the last good structure is saved then.
     """
     outputs = outputs or RelaxOutputs()
     _check_request(optimiser, cell_filter, fmax, steps)
+    check_threshold(max_deviation)
     if reference is not None:
         check_same_atoms(atoms, reference)
     outputs.refuse_existing()
@@ -93,7 +97,7 @@ def relax(
     atoms.get_potential_energy()  # a bad structure is refused before any file is opened
     target = atoms if cell_filter is None else CELL_FILTERS[cell_filter](atoms)
     began = time.perf_counter()
-    history = _History(atoms, fmax, steps, outputs, progress)
+    history = _History(atoms, fmax, steps, outputs, progress, Doubt(atoms, max_deviation))
     try:
         with getattr(ase.optimize, optimiser)(target, logfile=None) as driver:
             driver.attach(history.record)
@@ -139,8 +143,10 @@ def largest_force(forces: np.ndarray) -> float:
 class _History:
     """Observer of the optimiser: checks, records and shows every step."""
 
-    def __init__(self, atoms: Atoms, fmax: float, steps: int, outputs: RelaxOutputs, progress: bool) -> None:
-        self._atoms, self._fmax, self._last_good = atoms, fmax, outputs.last_good
+    def __init__(
+        self, atoms: Atoms, fmax: float, steps: int, outputs: RelaxOutputs, progress: bool, doubt: Doubt
+    ) -> None:
+        self._atoms, self._fmax, self._last_good, self._doubt = atoms, fmax, outputs.last_good, doubt
         self.energies: list[float] = []
         self._good = atoms.copy()
         path = outputs.trajectory
@@ -154,6 +160,7 @@ class _History:
             raise SimulationError("energy or forces became non-finite")
         self._bar.update(1 if self.energies else 0)
         self._bar.set_postfix_str(f"fmax {largest_force(forces):.4f} eV/A, target {self._fmax}", refresh=False)
+        self._doubt.check(deviation_of(self._atoms), len(self.energies))
         self.energies.append(energy)
         self._good = self._atoms.copy()
         if self._trajectory is not None:

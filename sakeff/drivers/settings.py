@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sakeff.drivers.deviation import MAX_DEVIATION, check_threshold
 from sakeff.drivers.watch import MAX_STRETCH
 from sakeff.errors import ConfigError
 
@@ -16,7 +17,8 @@ class MdSettings:
     """What to simulate. ``log_every`` and the other intervals count steps.
 
     ``friction`` (1/ps) is that of the Langevin thermostat of NVT. ``max_stretch`` is the ratio at which a bond counts
-    as exploded. Raises ConfigError for values that make no sense.
+    as exploded. Where the forces of a committee deviate by more than ``max_deviation`` (eV/A), there is a warning.
+    Raises ConfigError for values that make no sense.
     """
 
     steps: int
@@ -29,6 +31,7 @@ class MdSettings:
     frame_every: int = 20
     checkpoint_every: int = 2000
     max_stretch: float = MAX_STRETCH
+    max_deviation: float = MAX_DEVIATION
 
     def __post_init__(self) -> None:
         if self.ensemble not in ENSEMBLES:
@@ -38,6 +41,7 @@ class MdSettings:
                 raise ConfigError(f"{name} is {getattr(self, name)}; give a finite number above zero.")
         if self.steps < 0 or self.max_stretch <= 1:
             raise ConfigError("steps must not be negative and max_stretch must be above 1; correct them.")
+        check_threshold(self.max_deviation)
         if self.frame_every % self.log_every or self.checkpoint_every % self.log_every:
             raise ConfigError(
                 f"frame_every and checkpoint_every must be multiples of log_every ({self.log_every}); adjust them."

@@ -32,8 +32,10 @@ def open_model(
     potential given directly counts as trained for neutral closed-shell structures only. ``kernels`` chooses the path
     (``fast.accelerate``); an exported file has its own, and its sibling with operators is taken where they load. Raises
     CheckpointError, AgreementError, and ConfigError where a file has another dtype, skin or path than asked for, or the
-    device is missing.
+    device is missing, or several models are given.
     """
+    if isinstance(model, (list, tuple)):
+        raise ConfigError("Only SAKECalculator takes several models; give one here, or use ASE (--engine ase).")
     _check_device(device)
     path = None if isinstance(model, Potential) else resolve_model(model)
     if path is not None and path.is_file():

@@ -13,8 +13,9 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from sakeff.checkpoint import load_checkpoint
+from sakeff.checkpoint import load_checkpoint, save_checkpoint
 from sakeff.cli import main
+from sakeff.config import build_potential
 from sakeff.export.torchscript import load_program
 from tests.small_models import REPRESENTATIONS, small_model
 from tests.training.builders import make_frames
@@ -106,6 +107,33 @@ def test_md_and_its_resumption(model, tmp_path, engine, extra):
     rows = list(csv.DictReader((tmp_path / "log.csv").read_text().splitlines()))
     assert [float(row["step"]) for row in rows] == list(range(0, 17, 2))
     assert len(ase.io.read(tmp_path / "trajectory.xyz", ":")) == 9
+
+
+@pytest.fixture(scope="module")
+def committee(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("committee")
+    config, provenance = load_checkpoint(model).config, load_checkpoint(model).provenance
+    save_checkpoint(folder / "second", build_potential(config, seed=8), config, provenance)
+    return ["--model", model, "--model", folder / "second"]
+
+
+def test_a_committee_warns_once_in_each_command(committee, tmp_path):
+    common = ["ethanol", *map(str, committee), "--max-deviation", "1e-9", "--quiet"]
+    commands = {
+        "relax": ["--steps", 2, "--fmax", 1e-9],
+        "md": ["--engine", "ase", "--ps", 0.002, "--format", "xyz", "--log-every", 1, "--frame-every", 1],
+    }
+    for command, options in commands.items():
+        done = shell(command, *common, *options, "--out", tmp_path / command)
+        assert done.returncode == (3 if command == "relax" else 0)
+        assert done.stderr.startswith("The models disagree about the force on ")
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_openmm_refuses_a_committee_before_it_relaxes(committee, tmp_path):
+    text = run("md", "ethanol", *committee, "--relax-first", "--out", tmp_path / "out", "--quiet", code=2).stderr
+    assert "run a committee with the engine 'ase' (--engine ase)" in text
+    assert not (tmp_path / "out").exists()
 
 
 def test_export_info_and_models(model, tmp_path):
