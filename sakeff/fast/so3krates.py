@@ -238,11 +238,16 @@ class FastSo3krates(nn.Module):
 
 
 def half_of(reverse: Tensor) -> Tensor:
-    """The indices of one of the two edges of each pair, (P,): half as many, so its size is known beforehand."""
+    """The indices of one of the two edges of each pair; half as many as edges, so the size is known beforehand.
+
+    Padding edges are their own reverse. Where there are some, the places that are left hold one of them.
+    """
     index = torch.arange(reverse.shape[0], device=reverse.device)
     if reverse.shape[0] == 0:
         return index  # not every version of torch takes an empty input on a GPU
-    return torch.nonzero_static(index < reverse, size=reverse.shape[0] // 2).squeeze(-1)
+    chosen = torch.nonzero_static(index < reverse, size=reverse.shape[0] // 2, fill_value=-1).squeeze(-1)
+    padding = (index == reverse).to(torch.int8).argmax()
+    return torch.where(chosen < 0, padding, chosen)
 
 
 def pair_attention(reference: So3krates, layer: So3kratesLayer, tolerance: float) -> PairAttention:

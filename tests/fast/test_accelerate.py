@@ -9,6 +9,7 @@ from sakeff.errors import ConfigError, OperatorsUnavailableError
 from sakeff.fast import build
 from sakeff.fast.accelerate import KERNELS, accelerate
 from sakeff.fast.build import operators_available
+from sakeff.fast.so3krates import half_of
 from tests.contract.architectures import ARCHITECTURES, FAST, SAKE, SO3KRATES, random_case
 from tests.helpers import atom, ethanol, evaluate, make_potential, random_numbers, structure, triclinic_box
 
@@ -147,3 +148,11 @@ def test_without_a_compiler_the_twin_runs(monkeypatch, tmp_path):
             accelerate(make_potential(SAKE), "native", torch.float64)
     finally:
         build.try_operators.cache_clear()
+
+
+def test_half_of_the_edges():
+    """One of each pair, in order; padding edges, their own reverse wherever they are, take the places that are left."""
+    assert half_of(torch.tensor([1, 0, 3, 2])).tolist() == [0, 2]
+    assert half_of(torch.tensor([2, 1, 0, 3, 4])).tolist() == [0, 1]
+    assert half_of(torch.tensor([0, 1])).tolist() == [0]
+    assert half_of(torch.tensor([], dtype=torch.int64)).tolist() == []
