@@ -96,6 +96,26 @@ def synchronised(state: State, protocol: Protocol) -> np.ndarray:
     return state.velocities + 0.5 * protocol.timestep * force.clip(-limit, limit)
 
 
+def reverse(trajectories: Trajectories, protocol: Protocol) -> Trajectories:
+    """The same trajectories run backwards: exactly what the integrator gives from the last positions.
+
+    Leapfrog is reversible, clipped forces included. Velocities are of half a step before the positions also in reversed
+    time, so each frame gets the kick that follows it before its velocities change sign.
+    """
+    frames = trajectories.positions.shape[:2]
+    charges = np.repeat(trajectories.charges, frames[1], axis=0)
+    flat = trajectories.positions.reshape(len(charges), -1, 3).astype(np.float64)
+    limit = protocol.largest_force
+    kick = protocol.timestep * forces(charges, flat, protocol.strength).clip(-limit, limit)
+    velocities = -(trajectories.velocities + kick.reshape(trajectories.velocities.shape))
+    return Trajectories(
+        trajectories.charges,
+        trajectories.positions[:, ::-1],
+        velocities[:, ::-1].astype(trajectories.velocities.dtype),
+        np.concatenate([np.zeros_like(trajectories.clipped[:, :1]), trajectories.clipped[:, :0:-1]], axis=1),
+    )
+
+
 def energy(state: State, strength: float) -> np.ndarray:
     """``sum v^2 / 2 + k sum over pairs of q_i q_j / r_ij``, (M,). Conserved where no force is clipped."""
     pairs, strengths = _pairs(state.charges, strength)

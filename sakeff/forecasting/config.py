@@ -25,6 +25,7 @@ class TaskConfig(Section):
     train_frames: Optional[Tuple[int, int]] = None  # first and last input frame to train on; default: input_frame
     targets: Dict[str, float] = Field(default={"positions": 1.0}, min_length=1)
     symmetries: List[str] = Field(default=[])  # built into the samples; see `sakeff.forecasting.symmetries`
+    time_reversal: bool = False  # train on every pair of frames also backwards
 
     @field_validator("targets")
     @classmethod

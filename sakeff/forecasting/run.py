@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, Dict, Optional, Union
 
 import torch
 
@@ -16,7 +16,7 @@ from sakeff.forecasting.jitter import Jitter
 from sakeff.forecasting.model import Forecaster, build_forecaster
 from sakeff.forecasting.step import ForecastErrors, ForecastStep, ForecastValidator
 from sakeff.forecasting.symmetries import apply_symmetries
-from sakeff.forecasting.task import SampleStore, make_samples
+from sakeff.forecasting.task import Samples, SampleStore, make_samples, with_reversed_time
 from sakeff.io import write_text
 from sakeff.training.build import make_plan, make_update
 from sakeff.training.log import MetricsLog
@@ -57,7 +57,7 @@ def train_forecaster(
 def make_trainer(config: ForecastConfig, sets: Sets, forecaster: Forecaster, files: RunFiles) -> Trainer:
     """Put the parts of a run together; `forecaster` is moved to the device and precision of the run."""
     forecaster.to(device=run_device(config), dtype=getattr(torch, config.dtype)).train()
-    store, errors = _store(config, sets.train, config.task.train_inputs), ForecastErrors(config.task.targets)
+    store, errors = _store(config, _training_samples(config, sets.train)), ForecastErrors(config.task.targets)
     update = make_update(config, forecaster)
     jitter = Jitter(config.jitter, config.seed, store.device, getattr(torch, config.dtype))
     step = ForecastStep(forecaster, store, config.batch_size, errors, jitter, update)
@@ -68,14 +68,19 @@ def make_trainer(config: ForecastConfig, sets: Sets, forecaster: Forecaster, fil
     return Trainer(step, _validator(config, sets.validation), plan, files.state, MetricsLog(files.log), documents)
 
 
-def _store(config: ForecastConfig, stored: StoredSet, inputs: List[int]) -> SampleStore:
-    samples = make_samples(stored, inputs, config.task.horizon, config.task.names)
+def _training_samples(config: ForecastConfig, stored: StoredSet) -> Samples:
+    make = with_reversed_time if config.task.time_reversal else make_samples
+    return make(stored, config.task.train_inputs, config.task.horizon, config.task.names)
+
+
+def _store(config: ForecastConfig, samples: Samples) -> SampleStore:
     samples = apply_symmetries(config.task.symmetries, samples)
     return SampleStore(samples, run_device(config), getattr(torch, config.dtype))
 
 
 def _validator(config: ForecastConfig, stored: StoredSet) -> ForecastValidator:
-    store = _store(config, stored, [config.task.input_frame])
+    task = config.task
+    store = _store(config, make_samples(stored, [task.input_frame], task.horizon, task.names))
     return ForecastValidator(store, config.batch_size, ForecastErrors(config.task.targets))
 
 

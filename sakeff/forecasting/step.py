@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Tuple
+from typing import Callable, Dict, List, NamedTuple, Tuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.func import functional_call
 
-from sakeff.errors import ConfigError
 from sakeff.forecasting.jitter import Jitter
 from sakeff.forecasting.model import Forecaster
 from sakeff.forecasting.task import Batch, SampleStore
+from sakeff.training.compiled import compile_gradient
 from sakeff.training.update import WeightUpdate
 from sakeff.training.world import SingleProcess
 
@@ -41,6 +42,29 @@ class ForecastErrors:
         return {f"mse_{name}": value for name, value in zip(self.names, means, strict=True)}
 
 
+class ForecastGradient(NamedTuple):
+    """What one step needs to know of a batch."""
+
+    loss: Tensor  # ()
+    sums: Tensor  # `ForecastErrors.sums`
+    gradient: List[Tensor]  # one for each weight
+
+
+def make_gradient(module: Forecaster, errors: ForecastErrors) -> Callable[[List[Tensor], Batch], ForecastGradient]:
+    """``(weights, batch) -> ForecastGradient`` by autograd."""
+    names = [name for name, weight in module.named_parameters() if weight.requires_grad]
+
+    def gradient(weights: List[Tensor], batch: Batch) -> ForecastGradient:
+        parameters = dict(zip(names, weights, strict=True))
+        forecast = functional_call(module, parameters, (batch.charges, batch.velocities, batch.edges))
+        sums = errors.sums(forecast, batch)
+        loss = errors.loss(sums)
+        found = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
+        return ForecastGradient(loss.detach(), sums.detach(), list(found))
+
+    return gradient
+
+
 class ForecastStep:
     """`step(indices)` trains on those systems of `store`; see `sakeff.training.contract.Step`."""
 
@@ -55,21 +79,21 @@ class ForecastStep:
     ) -> None:
         self.module, self.store, self.batch_size, self.errors = module, store, batch_size, errors
         self.jitter, self.update, self.world = jitter, update, SingleProcess()
+        self.weights: List[Tensor] = update.average.weights
+        self.gradient = make_gradient(module, errors)
         self.sums = torch.zeros(len(errors.names) + 3, dtype=torch.float64, device=store.device)
 
     def __call__(self, indices: Tensor) -> None:
         """One update with the systems at `indices` (B,)."""
-        self.update.optimizer.zero_grad(set_to_none=True)
-        batch = self.jitter(self.store.batch(indices))
-        sums = self.errors.sums(self.module(batch.charges, batch.velocities, batch.edges), batch)
-        loss = self.errors.loss(sums)
-        loss.backward()
+        found = self.gradient(self.weights, self.jitter(self.store.batch(indices)))
+        for weight, gradient in zip(self.weights, found.gradient, strict=True):
+            weight.grad = gradient
         self.update()
-        self.sums += torch.cat([sums, loss.unsqueeze(0), torch.ones_like(sums[:1])]).detach().to(torch.float64)
+        self.sums += torch.cat([found.sums, found.loss.unsqueeze(0), torch.ones_like(found.sums[:1])]).to(torch.float64)
 
     def compile(self, indices: Tensor) -> None:
-        """Not offered: a step takes milliseconds."""
-        raise ConfigError("a forecaster is not compiled; leave 'compile' out of the configuration.")
+        """Replace the gradient by its compiled form for batches of this many systems."""
+        self.gradient = compile_gradient(self.gradient, self.weights, self.store.batch(indices))
 
     def table(self, order: np.ndarray) -> np.ndarray:
         """Batches of systems in this order, (batches, batch size)."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from sakeff.errors import DataError
-from sakeff.forecasting.charged import Protocol, Trajectories
+from sakeff.forecasting.charged import Protocol, Trajectories, reverse
 from sakeff.forecasting.dataset import StoredSet
 from sakeff.geometry import edge_vectors
 from sakeff.neighbours.all_pairs import all_pairs
@@ -58,6 +58,21 @@ def make_samples(stored: StoredSet, input_frames: Sequence[int], horizon: int, t
     duration = horizon * protocol.every * protocol.timestep
     uniform = np.array([duration if name == "positions" else 0.0 for name in targets], positions.dtype)
     return Samples(charges, positions, velocities, changes, uniform)
+
+
+def with_reversed_time(
+    stored: StoredSet, input_frames: Sequence[int], horizon: int, targets: Sequence[str]
+) -> Samples:
+    """`make_samples`, and the same pairs of frames once more with the time running backwards: twice the samples.
+
+    Only frames that `make_samples` uses are used. Raises `DataError` as it does.
+    """
+    forwards = make_samples(stored, input_frames, horizon, targets)
+    last = stored.trajectories.positions.shape[1] - 1
+    turned = stored._replace(trajectories=reverse(stored.trajectories, Protocol(**stored.origin["protocol"])))
+    backwards = make_samples(turned, [last - frame - horizon for frame in input_frames], horizon, targets)
+    pairs = zip(forwards[:-1], backwards[:-1], strict=True)
+    return Samples(*[np.concatenate(pair) for pair in pairs], forwards.uniform)
 
 
 def _arrays_at(trajectories: Trajectories, frame: int, horizon: int, targets: Sequence[str]) -> List[np.ndarray]:

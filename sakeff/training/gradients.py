@@ -9,7 +9,6 @@ from typing import Callable, List, NamedTuple
 import torch
 from torch import Tensor
 from torch.func import functional_call
-from torch.fx.experimental.proxy_tensor import make_fx
 
 from sakeff.data.store import Batch
 from sakeff.potential import Potential
@@ -40,17 +39,3 @@ def make_gradient(potential: Potential, loss: EnergyForceLoss) -> GradientFuncti
         return LossGradient(value.detach(), error_sums(prediction, batch.system, batch.labels), filled)
 
     return gradient
-
-
-def compile_gradient(
-    gradient: GradientFunction, weights: List[Tensor], batch: Batch, targets: Targets
-) -> GradientFunction:
-    """The same function, traced for the shapes of this batch and compiled. Takes about a minute; worth it on a GPU."""
-    graph = make_fx(gradient)(weights, batch, targets)
-    compiled = torch.compile(graph, fullgraph=True, dynamic=False)
-
-    def call(weights: List[Tensor], batch: Batch, targets: Targets) -> LossGradient:
-        with torch.no_grad():
-            return LossGradient(*compiled(weights, batch, targets))
-
-    return call

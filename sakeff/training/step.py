@@ -11,8 +11,9 @@ from torch import Tensor
 from sakeff.data.padding import Capacity, pack
 from sakeff.data.store import Batch, FrameStore
 from sakeff.potential import Potential
+from sakeff.training.compiled import compile_gradient
 from sakeff.training.evaluate import named_metrics
-from sakeff.training.gradients import compile_gradient, make_gradient
+from sakeff.training.gradients import make_gradient
 from sakeff.training.loss import SUMS, EnergyForceLoss, Targets, summarise
 from sakeff.training.update import WeightUpdate
 from sakeff.training.world import World
@@ -57,7 +58,7 @@ class TrainStep:
         return value.loss
 
     def compile(self, indices: Tensor) -> None:
-        """Replace the gradient by its compiled form for batches of this many frames."""
+        """Replace the gradient by its compiled form, for batches of this many frames."""
         self.gradient = compile_gradient(self.gradient, self.weights, *self._inputs(indices))
 
     def _inputs(self, indices: Tensor) -> Tuple[Batch, Targets]:

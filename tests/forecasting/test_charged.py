@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sakeff.errors import ConfigError
-from sakeff.forecasting.charged import Protocol, State, draw, energy, forces, simulate, synchronised
+from sakeff.forecasting.charged import Protocol, State, draw, energy, forces, reverse, simulate, synchronised
 
 LONG = Protocol()
 
@@ -121,6 +121,24 @@ def test_the_statistics_are_those_of_the_published_data(trajectories):
     slope = (move * velocity).sum() / (velocity**2).sum()
     assert slope == pytest.approx(0.73, abs=0.04)
     assert ((move - slope * velocity) ** 2).mean() == pytest.approx(0.083, abs=0.008)
+
+
+def test_a_reversed_trajectory_is_what_the_integrator_gives_backwards():
+    short = Protocol(steps=601, every=100)
+    start = draw(np.random.default_rng(5), 200, short)
+    forwards = simulate(start, short)
+    assert forwards.clipped.any()
+    backwards = reverse(forwards, short)
+    again = simulate(frame(backwards, 0), short)
+    calm = ~forwards.clipped.any(axis=1)  # rounding grows fast in close encounters
+    np.testing.assert_allclose(again.positions[calm, :-1], backwards.positions[calm, 1:], atol=1e-6)
+    np.testing.assert_allclose(again.velocities[calm, :-1], backwards.velocities[calm, 1:], atol=1e-6)
+    few = Protocol(steps=3, every=1)  # here every system is followed, clipped ones too
+    forwards = simulate(start, few)
+    backwards = reverse(forwards, few)
+    again = simulate(frame(backwards, 0), few)
+    np.testing.assert_allclose(again.positions[:, :-1], backwards.positions[:, 1:], atol=1e-12)
+    np.testing.assert_allclose(again.velocities[:, :-1], backwards.velocities[:, 1:], atol=1e-12)
 
 
 def test_a_protocol_without_frames_is_refused(start):

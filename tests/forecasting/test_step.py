@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 
-from sakeff.errors import ConfigError
 from sakeff.forecasting.dataset import load, set_path
 from sakeff.forecasting.jitter import Jitter
 from sakeff.forecasting.model import build_forecaster
@@ -56,11 +55,15 @@ def test_empty_systems_do_not_change_the_gradient(forecaster, store):
     torch.testing.assert_close(gradient([4, 1, 7, 7]), gradient([4, 1]), rtol=1e-10, atol=1e-13)
 
 
-def test_steps_lower_the_loss_and_add_up_errors(forecaster, store):
+def make_step(forecaster, store):
     average = WeightAverage(forecaster, 0.9)
     optimizer = torch.optim.Adam(average.weights, lr=torch.tensor(0.01), fused=True)
     jitter = Jitter(0.0, 0, store.device, torch.float64)
-    step = ForecastStep(forecaster, store, 7, ForecastErrors(TARGETS), jitter, WeightUpdate(optimizer, 1.0, average))
+    return ForecastStep(forecaster, store, 7, ForecastErrors(TARGETS), jitter, WeightUpdate(optimizer, 1.0, average))
+
+
+def test_steps_lower_the_loss_and_add_up_errors(forecaster, store):
+    step = make_step(forecaster, store)
     before = errors_one_by_one(forecaster, store)
     step(torch.arange(7))
     assert step.metrics(step.sums[:-2]) == pytest.approx(
@@ -70,5 +73,14 @@ def test_steps_lower_the_loss_and_add_up_errors(forecaster, store):
     for _ in range(60):
         step(torch.arange(7))
     assert np.all(errors_one_by_one(forecaster, store) < 0.5 * before)
-    with pytest.raises(ConfigError, match="not compiled"):
-        step.compile(torch.arange(7))
+
+
+@pytest.mark.slow
+def test_a_compiled_step_has_the_same_gradient(forecaster, store):
+    step, indices = make_step(forecaster, store), torch.arange(7)
+    expected = step.gradient(step.weights, store.batch(indices))
+    step.compile(indices)
+    found = step.gradient(step.weights, store.batch(indices))
+    torch.testing.assert_close(found.sums, expected.sums, rtol=1e-12, atol=0)
+    for compiled, right in zip(found.gradient, expected.gradient, strict=True):
+        torch.testing.assert_close(compiled, right, rtol=1e-9, atol=1e-13)

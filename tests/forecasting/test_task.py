@@ -4,7 +4,7 @@ import torch
 
 from sakeff.errors import DataError
 from sakeff.forecasting.dataset import load, set_path
-from sakeff.forecasting.task import SampleStore, make_samples
+from sakeff.forecasting.task import SampleStore, make_samples, with_reversed_time
 
 BOTH = ["positions", "velocities"]
 
@@ -35,6 +35,18 @@ def test_samples_can_start_at_several_frames(stored, samples):
     assert many.charges.shape == (3 * systems, 5)
     for all_of_them, last in zip(many[:4], samples[:4], strict=True):
         assert np.array_equal(all_of_them[2 * systems :], last)
+
+
+def test_time_can_run_backwards_between_the_same_frames(stored, samples):
+    both = with_reversed_time(stored, [4], 5, BOTH)
+    systems = len(stored.trajectories.charges)
+    for all_of_them, forwards in zip(both[:4], samples[:4], strict=True):
+        assert np.array_equal(all_of_them[:systems], forwards)
+    positions, changes = both.positions[systems:], both.changes[systems:]
+    assert np.array_equal(positions, stored.trajectories.positions[:, 9])
+    np.testing.assert_allclose(positions + changes[:, :, 0], stored.trajectories.positions[:, 4], rtol=1e-5, atol=1e-5)
+    # Up to the kick of one step, velocities are those of the frame with the other sign.
+    assert np.abs(both.velocities[systems:] + stored.trajectories.velocities[:, 9]).max() < 0.2
 
 
 @pytest.mark.parametrize(("frames", "horizon"), [([4], 0), ([4], 11), ([-1], 5), ([4], -1), ([3, 10], 5)])

@@ -5,6 +5,7 @@
 
 #include "geometry.h"
 #include "interaction.h"
+#include "product.h"
 #include "sake.h"
 #include "sake_atoms.h"
 #include "so3krates.h"
@@ -89,5 +90,27 @@ TORCH_LIBRARY(sakeff, library) {
       "atom_layer(Tensor scalars, Tensor displacement, Tensor velocity, Tensor aggregated, Tensor combinations, "
       "Tensor[] weights) -> (Tensor, Tensor, Tensor)",
       atom_layer);
+  library.def("matrix_product(Tensor a, Tensor b) -> Tensor");
+  library.def("row_sums(Tensor values, Tensor index, int rows) -> Tensor");
+  library.def("tanh(Tensor values) -> Tensor");
   library.def("edge_envelope(Tensor vector, float cutoff, float[] coefficients) -> Tensor", edge_envelope);
+}
+
+TORCH_LIBRARY_IMPL(sakeff, CPU, library) {
+  library.impl("matrix_product", sakeff::matrix_product);
+  library.impl("row_sums", sakeff::row_sums);
+  library.impl("tanh", [](const Tensor& values) { return at::tanh(values.contiguous()); });
+}
+
+// For torch's compiler, which asks for the shapes alone.
+TORCH_LIBRARY_IMPL(sakeff, Meta, library) {
+  library.impl("matrix_product", [](const Tensor& a, const Tensor& b) {
+    return at::empty({a.size(0), b.size(1)}, a.options());
+  });
+  library.impl("row_sums", [](const Tensor& values, const Tensor&, int64_t rows) {
+    auto shape = values.sizes().vec();
+    shape[0] = rows;
+    return at::empty(shape, values.options());
+  });
+  library.impl("tanh", [](const Tensor& values) { return at::empty(values.sizes(), values.options()); });
 }

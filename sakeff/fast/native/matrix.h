@@ -44,11 +44,24 @@ struct Rows {
   Rows(const Rows<other>& rows) : data(rows.data), stride(rows.stride) {}
 
   scalar* operator[](int64_t row) const { return data + row * stride; }
+  scalar& operator()(int64_t row, int64_t column) const { return data[row * stride + column]; }
+  Rows<scalar> from_row(int64_t row) const { return {data + row * stride, stride}; }
   Rows<scalar> from_column(int64_t column) const { return {data + column, stride}; }
 };
 
-template <typename scalar, int rows, int vectors>
-inline void multiply_tile(Rows<const scalar> a, const scalar* b, int64_t stride_b, int64_t inner, Rows<scalar> c,
+// The transpose of a matrix in memory: column c starts at data + c * stride.
+template <typename scalar>
+struct Columns {
+  scalar* data;
+  int64_t stride;
+
+  scalar& operator()(int64_t row, int64_t column) const { return data[column * stride + row]; }
+  Columns<scalar> from_row(int64_t row) const { return {data + row, stride}; }
+  Columns<scalar> from_column(int64_t column) const { return {data + column * stride, stride}; }
+};
+
+template <typename scalar, int rows, int vectors, typename Left>
+inline void multiply_tile(Left a, const scalar* b, int64_t stride_b, int64_t inner, Rows<scalar> c,
                           bool add) {
   using vector = typename Vector<scalar>::type;
   constexpr int lanes = Vector<scalar>::lanes;
@@ -59,7 +72,7 @@ inline void multiply_tile(Rows<const scalar> a, const scalar* b, int64_t stride_
     vector row[vectors];
     for (int v = 0; v < vectors; ++v) row[v] = *reinterpret_cast<const vector*>(b + k * stride_b + v * lanes);
     for (int r = 0; r < rows; ++r) {
-      const scalar x = a[r][k];
+      const scalar x = a(r, k);
       for (int v = 0; v < vectors; ++v) sum[r][v] += x * row[v];
     }
   }
@@ -67,14 +80,14 @@ inline void multiply_tile(Rows<const scalar> a, const scalar* b, int64_t stride_
     for (int v = 0; v < vectors; ++v) *reinterpret_cast<vector*>(c[r] + v * lanes) = sum[r][v];
 }
 
-template <typename scalar, int vectors>
-void multiply_columns(Rows<const scalar> a, int64_t rows, const scalar* b, int64_t stride_b, int64_t inner,
+template <typename scalar, int vectors, typename Left>
+void multiply_columns(Left a, int64_t rows, const scalar* b, int64_t stride_b, int64_t inner,
                       Rows<scalar> c, bool add) {
   int64_t r = 0;
   for (; r + TILE_ROWS <= rows; r += TILE_ROWS)
-    multiply_tile<scalar, TILE_ROWS, vectors>({a[r], a.stride}, b, stride_b, inner, {c[r], c.stride}, add);
-  const Rows<const scalar> rest_a{a[r], a.stride};
-  const Rows<scalar> rest_c{c[r], c.stride};
+    multiply_tile<scalar, TILE_ROWS, vectors>(a.from_row(r), b, stride_b, inner, c.from_row(r), add);
+  const Left rest_a = a.from_row(r);
+  const Rows<scalar> rest_c = c.from_row(r);
   switch (rows - r) {
     case 5: return multiply_tile<scalar, 5, vectors>(rest_a, b, stride_b, inner, rest_c, add);
     case 4: return multiply_tile<scalar, 4, vectors>(rest_a, b, stride_b, inner, rest_c, add);
@@ -85,18 +98,24 @@ void multiply_columns(Rows<const scalar> a, int64_t rows, const scalar* b, int64
   }
 }
 
-// c = a b, or c += a b: (rows, inner) times (inner, columns); b is contiguous and columns a multiple of PADDING.
-template <typename scalar>
-void multiply(Rows<const scalar> a, int64_t rows, const scalar* b, int64_t inner, int64_t columns, Rows<scalar> c,
-              bool add = false) {
+// c = a b, or c += a b: (rows, inner) times (inner, columns); columns is a multiple of PADDING, a of Rows or Columns.
+template <typename scalar, typename Left>
+void multiply(Left a, int64_t rows, Rows<const scalar> b, int64_t inner, int64_t columns, Rows<scalar> c, bool add) {
   constexpr int64_t lanes = Vector<scalar>::lanes;
   int64_t n = 0;
   for (; n + TILE_VECTORS * lanes <= columns; n += TILE_VECTORS * lanes)
-    multiply_columns<scalar, TILE_VECTORS>(a, rows, b + n, columns, inner, c.from_column(n), add);
+    multiply_columns<scalar, TILE_VECTORS>(a, rows, b.data + n, b.stride, inner, c.from_column(n), add);
   for (; n + 2 * lanes <= columns; n += 2 * lanes)
-    multiply_columns<scalar, 2>(a, rows, b + n, columns, inner, c.from_column(n), add);
+    multiply_columns<scalar, 2>(a, rows, b.data + n, b.stride, inner, c.from_column(n), add);
   for (; n + lanes <= columns; n += lanes)
-    multiply_columns<scalar, 1>(a, rows, b + n, columns, inner, c.from_column(n), add);
+    multiply_columns<scalar, 1>(a, rows, b.data + n, b.stride, inner, c.from_column(n), add);
+}
+
+// The same for a contiguous b.
+template <typename scalar>
+void multiply(Rows<const scalar> a, int64_t rows, const scalar* b, int64_t inner, int64_t columns, Rows<scalar> c,
+              bool add = false) {
+  multiply<scalar>(a, rows, Rows<const scalar>{b, columns}, inner, columns, c, add);
 }
 
 // Every row of c becomes the bias (columns).
