@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ase import Atoms
 
-from sakeff.drivers.engine import Snapshot
+from sakeff.drivers.engine import Snapshot, frame_atoms
 from sakeff.drivers.outputs import START, CsvLog, GrowingFile, Mark, extxyz_text, open_trajectory
 from sakeff.drivers.restart import Restart, write_restart
 from sakeff.drivers.settings import FS_PER_PS, MdSettings
@@ -80,8 +80,7 @@ class Recorder:
         if self._log is not None:
             self._log.write(row)
         if self._trajectory is not None and step % self._settings.frame_every == 0:
-            self._atoms.positions = frame.positions
-            self._trajectory.write(self._atoms, frame.potential, step=step, time_ps=row[1])
+            self._trajectory.write(frame_atoms(self._atoms, frame), frame.potential, step=step, time_ps=row[1])
         if step % self._settings.checkpoint_every == 0:
             self.save_checkpoint(step, state)
 

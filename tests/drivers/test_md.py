@@ -37,6 +37,7 @@ def test_log_trajectory_and_result_agree(tmp_path):
     frames = ase.io.read(tmp_path / "trajectory.xyz", ":")
     assert [frame.info["step"] for frame in frames] == list(range(0, 61, 10))
     np.testing.assert_allclose([frame.get_potential_energy() for frame in frames], result.potential[::2], atol=1e-7)
+    np.testing.assert_allclose([frame.get_kinetic_energy() for frame in frames], result.kinetic[::2], rtol=1e-6)
     np.testing.assert_allclose(frames[-1].positions, result.atoms.positions, atol=1e-7)
     written = {"log.csv", "trajectory.xyz", "checkpoint.npz", "energy.png", "temperature.png"}
     assert {path.name for path in tmp_path.iterdir()} == written
