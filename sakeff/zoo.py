@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sakeff.checkpoint import CONFIG_FILE, load_checkpoint
+from sakeff.checkpoint import CONFIG_FILE, Checkpoint, load_checkpoint
 from sakeff.errors import CheckpointError
 from sakeff.potential import Potential
 
@@ -38,9 +38,14 @@ def resolve_model(name_or_path: str | Path) -> Path:
     )
 
 
-def load_potential(name_or_path: str | Path) -> Potential:
-    """The potential of a bundled model or a checkpoint folder, in evaluation mode."""
+def load_trainable(name_or_path: str | Path) -> Checkpoint:
+    """The checkpoint of a bundled model or of a folder. Raises CheckpointError, also for exported files."""
     path = resolve_model(name_or_path)
     if path.is_file():
         raise CheckpointError(f"{path} is an exported program without trainable weights; give its checkpoint folder.")
-    return load_checkpoint(path).potential
+    return load_checkpoint(path)
+
+
+def load_potential(name_or_path: str | Path) -> Potential:
+    """The potential of a bundled model or a checkpoint folder, in evaluation mode."""
+    return load_trainable(name_or_path).potential

@@ -36,8 +36,9 @@ EXAMPLES
   sakeff md riboflavin --engine openmm --ps 4 --out run --resume
   sakeff md my.xyz --engine ase --ensemble nve --equilibrate 1 --ps 10
   sakeff train recipe.yaml --out runs/mine
-  sakeff evaluate runs/mine test.xyz
-  sakeff export runs/mine --out mine.pt
+  sakeff train --from so3krates-gfn2 --data my.extxyz --out runs/tuned
+  sakeff evaluate runs/mine/model test.xyz
+  sakeff export runs/mine/model --out mine.pt
   sakeff info so3krates-gfn2
 
 \b

@@ -69,6 +69,20 @@ def compute_options(command: Callable) -> Callable:
     return click.option("--device", default="cpu", show_default=True, help="Of torch: cpu, cuda or cuda:N.")(command)
 
 
+def reader_option(command: Callable) -> Callable:
+    """``--option KEY=VALUE``, several times, as a dictionary."""
+    text = "Of the reader: labels (rMD17: revised, original), energy_key, force_key, units, level_of_theory."
+    return click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help=text, callback=_pairs)(command)
+
+
+def _pairs(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    pairs = [option.partition("=") for option in given]
+    for key, sign, value in pairs:
+        if not (key and sign and value):
+            raise click.BadParameter(f"{key!r} is not of the form KEY=VALUE.", param_hint="--option")
+    return {key: value for key, _, value in pairs}
+
+
 def quiet_option(command: Callable) -> Callable:
     """``--quiet``."""
     return click.option("--quiet", is_flag=True, help="No progress bar.")(command)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from sakeff.cli.common import path_option, print_pairs
+from sakeff.cli.common import path_option, print_pairs, reader_option
 
 EXAMPLE = """\b
 Example: sakeff evaluate so3krates-md17-ethanol rmd17_ethanol_test_01.npz --option labels=original
@@ -15,8 +15,7 @@ Example: sakeff evaluate so3krates-md17-ethanol rmd17_ethanol_test_01.npz --opti
 @click.command(epilog=EXAMPLE, short_help="Report the errors of MODEL on labelled structures.")
 @click.argument("model")
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--option", "options", multiple=True, metavar="KEY=VALUE",
-              help="Of the reader: labels (rMD17: revised, original), energy_key, force_key, units.")  # fmt: skip
+@reader_option
 @click.option("--batch-size", default=32, show_default=True)
 @click.option("--device", default="cpu", show_default=True)
 @path_option("--out", help="Write the metrics to this JSON file.")
@@ -25,7 +24,7 @@ Example: sakeff evaluate so3krates-md17-ethanol rmd17_ethanol_test_01.npz --opti
 def evaluate(
     model: str,
     data: tuple[Path, ...],
-    options: tuple[str, ...],
+    options: dict[str, str],
     batch_size: int,
     device: str,
     out: Path | None,
@@ -44,7 +43,7 @@ def evaluate(
     for path in (out, plot):
         if path is not None:
             refuse_existing(path, overwrite)
-    frames = read_frames(list(data), **_parse(options))
+    frames = read_frames(list(data), **options)
     result = run(load_potential(model), frames, batch_size, device)
     print_pairs([(name, f"{value:.6g}") for name, value in result.metrics.items()])
     if out is not None:
@@ -53,11 +52,3 @@ def evaluate(
         from sakeff.training.plots import plot_parity
 
         plot_parity(frames, result, plot)
-
-
-def _parse(options: tuple[str, ...]) -> dict[str, str]:
-    pairs = [option.partition("=") for option in options]
-    for key, sign, value in pairs:
-        if not (key and sign and value):
-            raise click.BadParameter(f"{key!r} is not of the form KEY=VALUE.", param_hint="--option")
-    return {key: value for key, _, value in pairs}

@@ -71,8 +71,8 @@ def with_reversed_time(
     last = stored.trajectories.positions.shape[1] - 1
     turned = stored._replace(trajectories=reverse(stored.trajectories, Protocol(**stored.origin["protocol"])))
     backwards = make_samples(turned, [last - frame - horizon for frame in input_frames], horizon, targets)
-    pairs = zip(forwards[:-1], backwards[:-1], strict=True)
-    return Samples(*[np.concatenate(pair) for pair in pairs], forwards.uniform)
+    joined = [np.concatenate(pair) for pair in zip(forwards, backwards, strict=True)]
+    return Samples(*joined)._replace(uniform=forwards.uniform)
 
 
 def _arrays_at(trajectories: Trajectories, frame: int, horizon: int, targets: Sequence[str]) -> List[np.ndarray]:

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from sakeff.checkpoint import load_checkpoint
 from sakeff.config import PotentialConfig, build_potential, parse_potential_config
 from sakeff.data.frames import Frames
 from sakeff.data.padding import choose_capacity
@@ -33,6 +32,7 @@ from sakeff.training.state import RunState
 from sakeff.training.step import TrainStep
 from sakeff.training.update import WeightUpdate
 from sakeff.training.world import World
+from sakeff.zoo import load_trainable
 
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
@@ -134,7 +134,9 @@ def make_schedule(config: ScheduleConfig, steps: int) -> Schedule:
 
 
 def new_model(config: TrainConfig, frames: Frames) -> Model:
-    """Random weights; constants, reference energies and scale from the training set."""
+    """Random weights; constants, reference energies and scale from the training set. Raises `ConfigError`."""
+    if config.potential is None:
+        raise ConfigError("The recipe has no potential; describe one, or start from a model (--from).")
     document = {"elements": np.unique(frames.numbers).tolist(), **config.potential}
     potential_config = _with_mean_neighbours(parse_potential_config(document), frames)
     potential = build_potential(potential_config, config.seed)
@@ -145,9 +147,14 @@ def new_model(config: TrainConfig, frames: Frames) -> Model:
     return Model(potential_config, potential)
 
 
-def pretrained_model(folder: Union[str, Path], config: TrainConfig, frames: Frames) -> Model:
-    """Weights of a checkpoint, with reference energies shifted to the level of theory of the new data."""
-    checkpoint = load_checkpoint(Path(folder))
+def pretrained_model(name_or_folder: Union[str, Path], config: TrainConfig, frames: Frames) -> Model:
+    """Weights of a bundled model or checkpoint, with reference energies shifted to the level of theory of the new data.
+
+    Raises `CheckpointError`, `DataError` for elements that the model does not know, and `ConfigError` if the recipe
+    describes another potential.
+    """
+    checkpoint = load_trainable(name_or_folder)
+    _check_described(checkpoint.config, config.potential or {}, name_or_folder)
     predicted = evaluate(checkpoint.potential, frames, config.batch_size).energy
     shift_energies(checkpoint.potential, frames, predicted)
     return Model(checkpoint.config, checkpoint.potential)
@@ -157,6 +164,19 @@ def stored_model(state: RunState) -> Model:
     """The potential of an interrupted run; its weights are restored with the rest of the state."""
     config = parse_potential_config(state.documents["model"])
     return Model(config, build_potential(config))
+
+
+def _check_described(model: PotentialConfig, described: Dict[str, Any], name: Union[str, Path]) -> None:
+    """What a recipe says about the potential must be true of the model that the run starts from."""
+    known = {**model.model_dump(), **model.representation}
+    said = {**described, **described.get("representation", {})}
+    said.pop("representation", None)
+    for key, value in said.items():
+        if known.get(key) != value:
+            raise ConfigError(
+                f"The recipe has {key}: {value} where {name} has {known.get(key)}; correct the recipe's potential or"
+                " leave it out."
+            )
 
 
 def _with_mean_neighbours(config: PotentialConfig, frames: Frames) -> PotentialConfig:

@@ -1,6 +1,6 @@
 """A gradient as compiled code: traced as one graph, its operators fused by torch's compiler."""
 
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Dict, Optional
 
 import torch
 from torch import Tensor, fx
@@ -25,7 +25,7 @@ def compile_gradient(gradient: Callable[..., Any], *arguments: Any) -> Callable[
     on_cpu = not any(leaf.is_cuda for leaf in tree_leaves(arguments) if isinstance(leaf, Tensor))
     if on_cpu and operators_available():
         use_own_operators(graph)
-    options = {"cpp.threads": 1} if on_cpu else None
+    options: Optional[Dict[str, Any]] = {"cpp.threads": 1} if on_cpu else None
     compiled = torch.compile(graph, fullgraph=True, dynamic=False, options=options)
 
     def call(*arguments: Any) -> Any:
@@ -53,11 +53,11 @@ def use_own_operators(graph: fx.GraphModule) -> None:
 
 
 def _product(graph: fx.Graph, node: fx.Node) -> Optional[fx.Node]:
-    left, right = node.args
-    value = left.meta.get("val")  # constants of the trace have none
+    left = node.args[0]
+    value = left.meta.get("val") if isinstance(left, fx.Node) else None  # constants of the trace have none
     if value is None or value.shape[1] < SMALLEST_INNER:
         return None
-    return graph.call_function(torch.ops.sakeff.matrix_product.default, (left, right))
+    return graph.call_function(torch.ops.sakeff.matrix_product.default, node.args)
 
 
 def _affine(graph: fx.Graph, node: fx.Node) -> Optional[fx.Node]:
@@ -68,7 +68,7 @@ def _affine(graph: fx.Graph, node: fx.Node) -> Optional[fx.Node]:
 
 def _row_sums(graph: fx.Graph, node: fx.Node) -> Optional[fx.Node]:
     base, dimension, index, values = node.args
-    if dimension != 0 or base.target not in ZEROS:
+    if dimension != 0 or not isinstance(base, fx.Node) or base.target not in ZEROS:
         return None
     return graph.call_function(torch.ops.sakeff.row_sums.default, (values, index, base.meta["val"].shape[0]))
 
@@ -78,7 +78,7 @@ def _tanh(graph: fx.Graph, node: fx.Node) -> Optional[fx.Node]:
 
 
 ZEROS = (ATEN.new_zeros.default, ATEN.zeros.default)
-REPLACEMENTS = {
+REPLACEMENTS: Dict[Any, Callable[[fx.Graph, fx.Node], Optional[fx.Node]]] = {
     ATEN.mm.default: _product,
     ATEN.addmm.default: _affine,
     ATEN.index_add.default: _row_sums,

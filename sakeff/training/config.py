@@ -88,7 +88,7 @@ class RunConfig(Section):
     seed: int = 0
     device: str = "cpu"
     dtype: Literal["float32", "float64"] = "float32"
-    compile: bool = False  # traces and compiles the gradient first; takes a minute or two and pays on a GPU
+    compile: bool = False  # traces and compiles the gradient first: a minute or two, then about twice as fast
 
     @model_validator(mode="after")
     def _one_length(self) -> RunConfig:
@@ -105,11 +105,12 @@ class RunConfig(Section):
 class TrainConfig(RunConfig):
     """One run of a potential.
 
-    `potential` is a potential's configuration; `elements` and `mean_neighbours` are filled in from the training set.
+    `potential` is a potential's configuration; `elements` and `mean_neighbours` are filled in from the training set. A
+    run that starts from a model needs none.
     """
 
     data: DataConfig
-    potential: Dict[str, Any]
+    potential: Optional[Dict[str, Any]] = None
     loss: LossConfig = LossConfig()
     reference_energies: Optional[Dict[int, float]] = None  # eV for each element; default: fitted by ridge
 

@@ -36,7 +36,8 @@ def train(
 
     `out` then holds `state.safetensors` (for `resume`), `metrics.jsonl`, `metrics.json`, `train.json`, plots and the
     checkpoint with the best averaged weights so far, also where `max_minutes` ended a slice before the plan was done.
-    `init_from` starts from the weights of a checkpoint. Under torchrun several processes share every step.
+    `init_from` starts from the weights of a bundled model or a checkpoint folder. Under torchrun several processes
+    share every step.
 
     Raises `DataError`, `ConfigError`, `OutputExistsError` (unless `resume`), and `TrainingError`.
     """

@@ -1,0 +1,81 @@
+"""Fine-tuning without a recipe, and what a recipe may say about the model that a run starts from."""
+
+import numpy as np
+import pytest
+
+from sakeff.checkpoint import load_checkpoint
+from sakeff.data.frames import Frames
+from sakeff.errors import CheckpointError, ConfigError, DataError
+from sakeff.training.build import load_sets, pretrained_model
+from sakeff.training.config import parse_train_config
+from sakeff.training.evaluate import evaluate
+from sakeff.training.fine_tune import fine_tuning_config
+from sakeff.training.run import train
+from tests.small_models import REPRESENTATIONS, small_model
+from tests.training.builders import make_frames, recipe
+
+
+@pytest.fixture
+def model(tmp_path):
+    return small_model(tmp_path / "model")
+
+
+def test_the_fractions_fit_any_number_of_frames(tmp_path):
+    for count in range(1, 41):
+        path = tmp_path / f"{count}.npz"
+        make_frames(count=count).save(path)
+        sets = load_sets(fine_tuning_config([path]).data)
+        assert sum(map(len, sets)) == count
+        assert len(sets.train) == pytest.approx(0.8 * count, abs=0.51)
+
+
+def test_several_files_and_options_of_the_reader(tmp_path):
+    config = fine_tuning_config([tmp_path / "a.xyz", tmp_path / "b.xyz"], {"energy_key": "E"})
+    assert config.data.path == [str(tmp_path / "a.xyz"), str(tmp_path / "b.xyz")]
+    assert config.data.options == {"energy_key": "E"}
+    assert config.potential is None
+
+
+def test_only_a_model_stands_in_for_a_potential(data_file, tmp_path):
+    with pytest.raises(ConfigError, match="no potential"):
+        train(fine_tuning_config([data_file]), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_model_is_taken_with_its_energies_at_the_new_level(data_file, model, frames):
+    tuned = pretrained_model(model, fine_tuning_config([data_file]), frames)
+    start = load_checkpoint(model)
+    assert tuned.config == start.config
+    before, after = start.potential.state_dict(), tuned.potential.state_dict()
+    assert [key for key in before if not before[key].equal(after[key])] == ["reference.energies"]
+    error = evaluate(tuned.potential, frames).energy - frames.energy
+    for name in ("OH", "HOH"):
+        assert abs(error[frames.groups == name].mean()) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("potential", "sentence"),
+    [
+        ({"representation": {**REPRESENTATIONS["so3krates"], "width": 24}}, "width: 24 where .* has 12"),
+        ({"representation": REPRESENTATIONS["sake"]}, "name: sake where .* has so3krates"),
+        ({"elements": [1, 8], "representation": REPRESENTATIONS["so3krates"]}, "elements"),
+    ],
+)
+def test_a_recipe_that_describes_another_potential_is_refused(data_file, model, frames, potential, sentence):
+    config = parse_train_config(recipe(data_file, potential=potential))
+    with pytest.raises(ConfigError, match=sentence):
+        pretrained_model(model, config, frames)
+
+
+def test_a_recipe_that_describes_the_same_potential_is_taken(data_file, model, frames):
+    config = parse_train_config(recipe(data_file, potential={"representation": REPRESENTATIONS["so3krates"]}))
+    assert pretrained_model(model, config, frames).config.elements == [1, 6, 7, 8]
+
+
+def test_elements_that_the_model_does_not_know_and_models_that_do_not_exist(data_file, model, tmp_path):
+    fluorine = Frames.build([np.array([9, 1])] * 2, [np.eye(2, 3)] * 2, [np.ones((2, 3))] * 2, [0.0, 1.0], "none")
+    with pytest.raises(DataError, match=r"elements \[9\]"):
+        pretrained_model(model, fine_tuning_config([data_file]), fluorine)
+    with pytest.raises(CheckpointError, match="give a checkpoint folder"):
+        train(fine_tuning_config([data_file]), tmp_path / "run", init_from="nothing")
+    assert not (tmp_path / "run").exists()
