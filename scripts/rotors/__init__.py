@@ -1,0 +1,1 @@
+"""Parts of cumulene.py: geometries, labels, profiles, document."""
