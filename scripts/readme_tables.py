@@ -1,7 +1,8 @@
 """Write the generated tables of README.md between their markers.
 
 Accuracy comes from the models' config.json, relaxations from models/demo.json (a copy of demo-output/report.json),
-energy conservation from models/*/nve.json (of scripts/nve.py), speed from docs/benchmark.json
+comparisons with GFN2-xTB from models/quality.json (of scripts/quality.py), energy conservation from models/*/nve.json
+(of scripts/nve.py), speed from docs/benchmark.json
 (of scripts/benchmark.py).
 
     python scripts/readme_tables.py            # rewrite
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from benchmarks.document import read_runs
 from benchmarks.tables import readme_section
+from evaluations.tables import approach_table, complete, minima_table
 
 from sakeff.checkpoint import read_document
 from sakeff.io import write_text
@@ -23,6 +25,7 @@ from sakeff.zoo import list_models, models_folder
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 DEMO = README.parent / "models" / "demo.json"
+QUALITY = README.parent / "models" / "quality.json"
 BENCHMARK = README.parent / "docs" / "benchmark.json"
 
 
@@ -66,6 +69,12 @@ def demo_table() -> str:
     return "\n".join([*lines, "", f"Measured on {report['machine']}, {report['date']}."])
 
 
+def quality_table() -> str:
+    """The general models against GFN2-xTB: minima, conformers, frequencies, and a summary of approaching pairs."""
+    models = complete(json.loads(QUALITY.read_text(encoding="utf-8")))
+    return f"{minima_table(models)}\n\n{approach_table(models)}"
+
+
 def nve_table() -> str:
     """Drift and fluctuation of the total energy of every model that has a report."""
     lines = [
@@ -89,6 +98,7 @@ def main() -> int:
     before = README.read_text(encoding="utf-8")
     after = replace_section(before, "accuracy", accuracy_table())
     after = replace_section(after, "demo", demo_table())
+    after = replace_section(after, "quality", quality_table())
     after = replace_section(after, "nve", nve_table())
     after = replace_section(after, "speed", readme_section(read_runs(BENCHMARK)))
     if options.check:

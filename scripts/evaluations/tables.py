@@ -1,0 +1,121 @@
+"""The document of quality.py as markdown."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from evaluations.comparisons import COMPARISONS, conformer_energy, flags
+
+MEV = 1000.0
+
+
+def quality_tables(document: dict[str, Any]) -> str:
+    """Relaxations and frequencies, one row for each model, then the approach of pairs, one row for each pair."""
+    models = complete(document)
+    return f"{minima_table(models)}\n\n{approach_table(models)}\n\n{pairs_table(models)}"
+
+
+def complete(document: dict[str, Any]) -> dict[str, Any]:
+    """The models whose comparisons are all done."""
+    return {name: entry for name, entry in document["models"].items() if all(part in entry for part in COMPARISONS)}
+
+
+def minima_table(models: dict[str, Any]) -> str:
+    """RMSD of relaxed structures, relative energy of the two forms of Ac-Ala10-NH2, frequencies."""
+    header = [
+        "model",
+        "riboflavin RMSD (A)",
+        "Ala10 helix RMSD (A)",
+        "Ala10 extended RMSD (A)",
+        "E(helix) - E(extended) (eV)",
+        "at the GFN2-xTB minima (eV)",
+        "frequencies MAE (1/cm)",
+    ]
+    rows = [_minima_row(name, entry) for name, entry in models.items()]
+    gfn2 = {f"{conformer_energy(entry['relaxations'], 'gfn2_energy_eV'):.3f}" for entry in models.values()}
+    rows += [["GFN2-xTB", "0", "0", "0", energy, energy, "0"] for energy in sorted(gfn2)]
+    return _markdown(header, rows)
+
+
+def _minima_row(name: str, entry: dict[str, Any]) -> list[str]:
+    relaxed = entry["relaxations"]
+    return [
+        f"`{name}`",
+        *[_distance(relaxed[one]) for one in ("riboflavin", "ala10_helix", "ala10_extended")],
+        f"{conformer_energy(relaxed, 'energy_eV'):.3f}",
+        f"{conformer_energy(relaxed, 'energy_at_gfn2_minimum_eV'):.3f}",
+        f"{np.mean([one['frequency_mae_per_cm'] for one in entry['molecules']]):.1f}",
+    ]
+
+
+def _distance(relaxed: dict[str, Any]) -> str:
+    return f"{relaxed['rmsd_A']:.3f}" + ("" if relaxed["converged"] else " (not converged)")
+
+
+def approach_table(models: dict[str, Any]) -> str:
+    """How many scans have a hole, a kink or a wall that falls, and the error where GFN2-xTB attracts."""
+    header = [
+        "model",
+        "scans",
+        "holes",
+        "kinks",
+        "walls not monotone",
+        "deepest fall (meV)",
+        "RMSE where attractive (meV)",
+    ]
+    return _markdown(header, [_approach_row(name, entry["pairs"]) for name, entry in models.items()])
+
+
+def _approach_row(name: str, scans: list[dict[str, Any]]) -> list[str]:
+    falls = np.array([one["fall_inside_contact_eV"] for one in scans])
+    return [
+        f"`{name}`",
+        str(len(scans)),
+        str(sum(one["hole"] for one in scans)),
+        str(sum(one["kink"] for one in scans)),
+        str(int((falls > 0).sum())),
+        f"{MEV * falls.max():.0f}",
+        f"{MEV * total_rmse(scans):.1f}",
+    ]
+
+
+def pairs_table(models: dict[str, Any]) -> str:
+    """RMSE of each pair where GFN2-xTB attracts, beside its deepest well, and what is wrong."""
+    header = ["pair", "GFN2-xTB well (meV)", *[f"`{name}` RMSE (meV)" for name in models]]
+    scans = [group_pairs(entry["pairs"]) for entry in models.values()]
+    names = list(dict.fromkeys(pair for one in scans for pair in one))
+    rows = [[pair, _well(scans[0][pair]), *[_pair_cell(one[pair]) for one in scans]] for pair in names]
+    return _markdown(header, rows)
+
+
+def group_pairs(scans: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """The scans of each pair."""
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    for one in scans:
+        grouped.setdefault(one["pair"], []).append(one)
+    return grouped
+
+
+def _well(scans: list[dict[str, Any]]) -> str:
+    return f"{MEV * min(one['gfn2_minimum_eV'] for one in scans):.0f}"
+
+
+def _pair_cell(scans: list[dict[str, Any]]) -> str:
+    wrong = sorted({_kind(flag) for one in scans for flag in flags(one)})
+    return f"{MEV * total_rmse(scans):.1f}" + (f" ({', '.join(wrong)})" if wrong else "")
+
+
+def _kind(flag: str) -> str:
+    return "wall" if flag.startswith("wall") else flag
+
+
+def total_rmse(scans: Iterable[dict[str, Any]]) -> float:
+    """Root mean square (eV) over the scans that have an attractive part; NaN if none has."""
+    errors = [one["attraction_rmse_eV"] for one in scans if one["attraction_rmse_eV"] is not None]
+    return float(np.sqrt(np.mean(np.square(errors)))) if errors else float("nan")
+
+
+def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
