@@ -431,7 +431,9 @@ def test_a_finished_document_is_kept(tmp_path, capsys):
     assert quality.main(["--models", *sorted(MODELS), "--out", str(out), "--plot", str(picture)]) == 0
     assert out.read_bytes() == DOCUMENT.read_bytes()
     assert picture.stat().st_size > 10_000
-    assert capsys.readouterr().out.startswith("| model | riboflavin RMSD (A) |")
+    page = (tmp_path / "quality.md").read_text(encoding="utf-8")
+    assert capsys.readouterr().out.strip() == page.strip()
+    assert page == (quality.PLOT.parent / "quality.md").read_text(encoding="utf-8")
 
 
 def test_parts_are_made_once_for_the_same_weights(tmp_path):
