@@ -1,0 +1,25 @@
+"""The committed page is that of the committed numbers, and they say that compiling pays with the same gradient."""
+
+import json
+from pathlib import Path
+
+import pytest
+import training_speed
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def document():
+    return json.loads((DOCS / "training_speed.json").read_text(encoding="utf-8"))
+
+
+def test_the_page_shows_the_document(document):
+    assert training_speed.as_markdown(document) == (DOCS / "training_speed.md").read_text(encoding="utf-8")
+
+
+def test_the_losses_are_the_same(document):
+    assert set(document["models"]) == set(training_speed.MODELS)
+    for row in document["models"].values():
+        assert row["loss_difference"] < 1e-5
+        assert row["gradient_difference"] < 1e-4
