@@ -1,9 +1,13 @@
 """The committed page is that of the committed numbers, and they say that compiling pays with the same gradient."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+
 import training_speed
 
 DOCS = Path(__file__).parents[2] / "docs"
