@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
+from recipe_runs import finished, has_state
 
 from sakeff.checkpoint import read_document
 from sakeff.errors import ConfigError
@@ -79,12 +80,6 @@ def with_data(config: TrainConfig, points: int | None = None) -> TrainConfig:
     return config.model_copy(update={"data": config.data.model_copy(update=changes)})
 
 
-def finished(folder: Path) -> bool:
-    """Whether a run has done its plan."""
-    path = folder / "metrics.json"
-    return path.is_file() and bool(json.loads(path.read_text(encoding="utf-8"))["finished"])
-
-
 def chosen(found: list[Recipe], only: list[str] | None) -> list[Recipe]:
     """Those that were named. Raises ConfigError for a name that is none."""
     names = [recipe.name for recipe in found]
@@ -100,7 +95,7 @@ def train_missing(arguments: argparse.Namespace) -> None:
         folder = recipe.folder(arguments.runs)
         if not finished(folder):
             print(f"training {recipe.name} in {folder}")
-            resume = (folder / "state.safetensors").is_file()
+            resume = has_state(folder)
             config = recipe.config.model_copy(update={"compile": arguments.compile})
             train(config, folder, resume, None if resume else recipe.start, arguments.max_minutes)
 

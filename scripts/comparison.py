@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any, Iterable
 
+import recipe_runs
 import torch
 from comparison_page import as_markdown
 from comparison_times import time_models
@@ -80,8 +81,7 @@ def trial_folder(runs: Path, name: str, rate: float) -> Path:
 
 def finished(config: TrainConfig, folder: Path) -> bool:
     """Whether a run has done its plan. Raises TrainingError if that was another plan."""
-    path = folder / "metrics.json"
-    if not path.is_file() or not read_json(path)["finished"]:
+    if not recipe_runs.finished(folder):
         return False
     if load_train_config(folder / "train.json").fixed_on_resume() != config.fixed_on_resume():
         raise TrainingError(f"{folder} was trained by another recipe; remove it to train by the one of today.")
@@ -92,7 +92,7 @@ def complete(config: TrainConfig, folder: Path) -> dict[str, Any]:
     """Train, or go on, unless the run is finished; its metrics."""
     if not finished(config, folder):
         print(f"training {folder.name}", flush=True)
-        has_state = (folder / "state.safetensors").is_file()
+        has_state = recipe_runs.has_state(folder)
         if not has_state:  # killed before its first state: nothing to go on from
             (folder / "metrics.jsonl").unlink(missing_ok=True)
         train(config, folder, resume=has_state)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from recipe_runs import train_missing
 from rotors.geometry import name_of
 
 from sakeff.data.frames import Frames, concatenate, load
@@ -92,13 +93,14 @@ def write_table(arguments: argparse.Namespace) -> None:
     """docs/cumulene.json, docs/cumulene.md and docs/cumulene.png."""
     from rotors.document import as_markdown
     from rotors.figure import figure_of
-    from rotors.runs import train_missing
+
+    from sakeff.training.run import train
 
     configs = recipes()
     if not arguments.only_finished:
         if not scan_path(configs).is_file():
             generate(scan_path(configs).parent, seed=0, copies=COPIES, overwrite=False)
-        train_missing(configs, arguments.runs)
+        train_missing(configs, arguments.runs, train)
     document = collect(configs, arguments.runs)
     write_text(arguments.docs / "cumulene.json", json.dumps(document, indent=1) + "\n", overwrite=True)
     write_text(arguments.docs / "cumulene.md", as_markdown(document), overwrite=True)

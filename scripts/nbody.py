@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from recipe_runs import finished, train_missing
 
 from sakeff.forecasting.baseline import linear_errors
 from sakeff.forecasting.charged import Protocol
@@ -40,23 +41,9 @@ def protocol_of(config: ForecastConfig) -> str:
     return f"{task.input_frame} -> {task.target_frame}: {', '.join(sorted(task.targets))}"
 
 
-def finished(folder: Path) -> bool:
-    """Whether a run has done its plan."""
-    path = folder / "metrics.json"
-    return path.is_file() and bool(json.loads(path.read_text(encoding="utf-8"))["finished"])
-
-
 def recipes() -> dict[str, ForecastConfig]:
     """Every recipe by its name."""
     return {path.stem: load_forecast_config(path) for path in sorted(RECIPES.glob("*.yaml")) if path != PUBLISHED}
-
-
-def train_missing(configs: dict[str, ForecastConfig], runs: Path) -> None:
-    """Train, or go on with, every recipe whose run is not finished."""
-    for name, config in configs.items():
-        if not finished(runs / name):
-            print(f"training {name}")
-            train_forecaster(config, runs / name, resume=(runs / name / "state.safetensors").is_file())
 
 
 def measured(name: str, config: ForecastConfig, folder: Path) -> dict[str, Any]:
@@ -109,7 +96,7 @@ def write_table(arguments: argparse.Namespace) -> None:
     """docs/nbody.json and docs/nbody.md."""
     configs = recipes()
     if not arguments.only_finished:
-        train_missing(configs, arguments.runs)
+        train_missing(configs, arguments.runs, train_forecaster)
     tables = collect(configs, arguments.runs)
     write_text(arguments.docs / "nbody.json", json.dumps(tables, indent=1) + "\n", overwrite=True)
     write_text(arguments.docs / "nbody.md", as_markdown(tables), overwrite=True)

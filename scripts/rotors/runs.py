@@ -1,26 +1,16 @@
-"""Training runs of the recipes, and how well they follow the torsions."""
+"""How well finished training runs follow the torsions."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nbody import finished
 
 from rotors.profiles import Profile, height, predicted_profiles, profile_error, profiles_of
 from sakeff.data.frames import Frames
 from sakeff.errors import DataError
 from sakeff.training.config import TrainConfig
-from sakeff.training.run import train
 from sakeff.zoo import load_potential
-
-
-def train_missing(configs: dict[str, TrainConfig], runs: Path) -> None:
-    """Train, or go on with, every recipe whose run is not finished."""
-    for name, config in configs.items():
-        if not finished(runs / name):
-            print(f"training {name}")
-            train(config, runs / name, resume=(runs / name / "state.safetensors").is_file())
 
 
 def measured(config: TrainConfig, folder: Path, scan: Frames) -> dict[str, Any]:
