@@ -105,6 +105,16 @@ OC1CNCC1O OCC1NCC(O)C1O CC1OC(O)C(O)C1O CC1OCC(O)C1O
 
 CURATED = SMALL + RINGS + SUBSTITUTED_RINGS
 
+# what a chain of alanines is made of: the backbone around one residue, and hydrogen bonds between amides
+RESIDUES = _smiles("""
+CC(=O)NC(C)C(=O)NC CC(=O)NC(C)C(N)=O O=CNC(C)C(=O)NC O=CNC(C)C(N)=O CC(=O)NCC(=O)NC O=CNC(C)C(=O)NCC=O
+CC(NC=O)C(=O)NCC(N)=O
+""")
+AMIDE_COMPLEXES = _smiles("""
+NC=O.NC=O NC=O.NC=O.NC=O CNC=O.CNC=O CNC=O.NC=O CC(N)=O.CC(N)=O CC(N)=O.NC=O CC(=O)NC.NC=O CC(=O)NC.CNC=O
+CC(=O)NC.CC(N)=O CC(=O)NC.O CC(=O)NC.O.O
+""")
+
 # partners of non-bonded complexes; the closed-shell molecules whose approach matters most come first
 WALL_PARTNERS = ["O", "C", "N", "[C-]#[O+]", "N#N"]
 PARTNERS = _smiles("""

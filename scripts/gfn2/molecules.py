@@ -13,8 +13,10 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 from . import curated
 
 MAX_ATOMS = 23  # hydrogens included
+THOROUGH_FRAMES = 480
 RELEVANT_FRAMES = 120
 FRAMES = 40
+CLOSEST, CLOSEST_OF_WALLS = 0.55, 0.42  # of the van der Waals distance: how near the parts of a complex are placed
 SEED = 20240
 
 _ELEMENTS = {1, 6, 7, 8}
@@ -52,6 +54,7 @@ class Molecule:
 
     smiles: str
     frames: int
+    closest: float = CLOSEST
 
     @property
     def is_complex(self) -> bool:
@@ -129,7 +132,21 @@ def enumerate_molecules(seed: int = SEED) -> list[Molecule]:
     first = [Molecule(smiles, RELEVANT_FRAMES) for smiles in _spread(relevant, wall)]
     second = [Molecule(smiles, FRAMES) for smiles in _spread(known, complexes[:100])]
     third = [Molecule(smiles, FRAMES) for smiles in _spread(grown, complexes[100:], rings)]
-    return first + second + third
+    return _with_thorough(first + second + third)
+
+
+def _with_thorough(entries: list[Molecule]) -> list[Molecule]:
+    """The entries, with more frames of those that matter most; these come first.
+
+    An ordinary entry stays as it is, even if it is on the list: it may be held out.
+    """
+    ordinary = {entry.smiles for entry in entries if entry.frames == FRAMES}
+    walls = _unique(_pairs(curated.WALL_PARTNERS), ordinary)
+    chosen = [Molecule(smiles, THOROUGH_FRAMES, CLOSEST_OF_WALLS) for smiles in walls]
+    chosen += [Molecule(smiles, THOROUGH_FRAMES) for smiles in _unique(curated.RESIDUES, ordinary)]
+    chosen += [Molecule(smiles, THOROUGH_FRAMES) for smiles in _unique(curated.AMIDE_COMPLEXES, ordinary)]
+    replaced = {entry.smiles for entry in chosen}
+    return chosen + [entry for entry in entries if entry.smiles not in replaced]
 
 
 def _unique(texts: list[str], taken: set[str]) -> list[str]:

@@ -12,7 +12,7 @@ from rdkit import Chem
 
 from . import geometry
 from .labels import SCFError, energy_and_forces, warm_calculator
-from .molecules import Molecule
+from .molecules import CLOSEST, Molecule
 
 OPTIMISED = 0.05  # eV/Angstrom
 TEMPERATURES = (300.0, 1000.0)
@@ -86,12 +86,14 @@ def sample_complex(molecule: Molecule, rng: np.random.Generator) -> tuple[np.nda
     starts = np.cumsum([0] + [len(n) for n, _, _ in parts])
     pairs = np.concatenate([p + start for (_, _, p), start in zip(parts, starts[:-1], strict=True)])
     third = max(1, molecule.frames // 3)
-    placed = [assemble(parts, rng) for _ in range(molecule.frames - third)]
+    placed = [assemble(parts, molecule.closest, rng) for _ in range(molecule.frames - third)]
     close = [p for p in placed if geometry.closest_contact(numbers, p, pairs) < 1.3] or placed
     paths = [relaxation(numbers, start) for start in close[: max(1, third // 6)]]
     relaxed = [p for path in paths for p in _start_middle_end(path)[1:]]
     moved = dynamics(numbers, relaxed or close, third - len(relaxed), COMPLEX_TEMPERATURES, rng)
-    return numbers, pairs, [Sample(p) for p in placed + relaxed + moved]
+    far_enough = molecule.closest >= CLOSEST  # nearer parts are at bonding distance
+    samples = [Sample(p, intact=far_enough) for p in placed]
+    return numbers, pairs, samples + [Sample(p) for p in relaxed + moved]
 
 
 def relaxation(numbers: np.ndarray, start: np.ndarray, steps: int = 150) -> list[np.ndarray]:
@@ -211,13 +213,15 @@ def bond_samples(mol: Chem.Mol, minima: list[np.ndarray], count: int, rng: np.ra
     return frames
 
 
-def assemble(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]], rng: np.random.Generator) -> np.ndarray:
+def assemble(
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]], closest: float, rng: np.random.Generator
+) -> np.ndarray:
     """One random arrangement: a third inside contact, a third about it, a third up to 6 Angstrom apart."""
     numbers, positions = parts[0][0], parts[0][1]
     positions = positions + rng.normal(scale=0.03, size=positions.shape)
     for new_numbers, new, _ in parts[1:]:
         regime = rng.integers(3)
-        ratio = rng.uniform(*((0.55, 0.8), (0.8, 1.15), (1.0, 1.0))[regime])
+        ratio = rng.uniform(*((closest, 0.8), (0.8, 1.15), (1.0, 1.0))[regime])
         gap = rng.uniform(2.5, 6.0) if regime == 2 else None
         shaken = new + rng.normal(scale=0.03, size=new.shape)
         placed = geometry.place(numbers, positions, new_numbers, shaken, ratio, gap, rng)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from .molecules import RELEVANT_FRAMES, Molecule
+from .molecules import FRAMES, Molecule
 
 HELD_OUT = {"test": (160, 20), "valid": (60, 10)}  # (molecules, complexes); a few may turn out without frames
 
@@ -15,7 +15,7 @@ def assign(molecules: list[Molecule], seed: int) -> dict[str, str]:
     The most relevant entries always train, and so does a molecule that is part of a complex: it would be seen there.
     """
     parts = {part for molecule in molecules if molecule.is_complex for part in molecule.smiles.split(".")}
-    free = [m for m in molecules if m.frames != RELEVANT_FRAMES and m.smiles not in parts]
+    free = [m for m in molecules if m.frames == FRAMES and m.smiles not in parts]
     roles = {molecule.smiles: "train" for molecule in molecules}
     for kind, is_complex in enumerate((False, True)):
         queue = sorted((_key(m.smiles, seed), m.smiles) for m in free if m.is_complex == is_complex)

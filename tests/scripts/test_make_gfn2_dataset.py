@@ -70,6 +70,16 @@ def test_relevant_molecules_come_first(entries):
         assert molecules.canonical(smiles) in first
 
 
+def test_walls_residues_and_amides_are_sampled_thoroughly(entries):
+    thorough = {entry.smiles: entry for entry in entries if entry.frames == molecules.THOROUGH_FRAMES}
+    walls = [s for s, entry in thorough.items() if entry.closest == molecules.CLOSEST_OF_WALLS]
+    assert len(walls) == 15  # all pairs of five molecules
+    assert all(set(s.split(".")) <= {"O", "C", "N", "N#N", "[C-]#[O+]"} for s in walls)
+    assert {molecules.canonical(smiles) for smiles in curated.RESIDUES} <= set(thorough)
+    ordinary = {entry.smiles for entry in entries if entry.frames == molecules.FRAMES}
+    assert {molecules.canonical(smiles) for smiles in curated.AMIDE_COMPLEXES} <= set(thorough) | ordinary
+
+
 def test_curated_smiles_are_all_used(entries):
     names = {entry.smiles for entry in entries}
     known = {molecules.canonical(smiles) for smiles in curated.RELEVANT + curated.CURATED}
@@ -86,7 +96,7 @@ def test_split_holds_out_whole_molecules_that_no_complex_shows(entries, roles):
     counts = {role: sum(r == role and "." not in s for s, r in roles.items()) for role in ("test", "valid")}
     assert counts == {"test": 160, "valid": 60}
     assert not {s for s, role in roles.items() if role != "train"} & shown
-    assert {roles[entry.smiles] for entry in entries if entry.frames == molecules.RELEVANT_FRAMES} == {"train"}
+    assert {roles[entry.smiles] for entry in entries if entry.frames > molecules.FRAMES} == {"train"}
 
 
 def test_a_molecule_never_changes_sides_with_the_order(entries, roles):
