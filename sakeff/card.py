@@ -1,5 +1,6 @@
 """Model cards: generated from a checkpoint's configuration, provenance and metrics, never typed."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ from ase.data import chemical_symbols
 from sakeff.checkpoint import read_document
 
 CARD_FILE = "card.md"
+ABLATIONS_FILE = "ablations.json"  # beside the card of a model whose parts were taken away one by one
+ABLATION_SPLITS = ("validation", "test")
 ROWS = (
     ("energy_mae_meV", "energy MAE", "meV"),
     ("energy_rmse_meV", "energy RMSE", "meV"),
@@ -28,8 +31,32 @@ def make_card(folder: Path) -> str:
         _errors(provenance["metrics"]),
         "## Training\n",
         _training(provenance, sorted(path.name for path in Path(folder).glob("recipe*.yaml"))),
+        *_ablations(Path(folder) / ABLATIONS_FILE),
     ]
     return "\n".join(parts)
+
+
+def ablation_table(document: dict[str, Any]) -> str:
+    """Markdown: what was done, and the force error of the short run without and with each change."""
+    protocol = document["protocol"]
+    about = (
+        f"Short runs of {protocol['steps']:,} steps of {protocol['batch_size']} with a rate of"
+        f" {protocol['learning_rate']:g} and seed {protocol['seed']}, one thing changed at a time; force MAE in meV/A."
+        " Differences of a few percent may be luck of the seed.\n"
+    )
+    base = ", ".join(f"{key} {value}" for key, value in document["base"].items())
+    rows = [(row["change"], *[_error_or_gap(row.get(split)) for split in ABLATION_SPLITS]) for row in document["rows"]]
+    return "\n".join([about, f"Start: {base}.\n", _table(("change", *ABLATION_SPLITS), rows)])
+
+
+def _error_or_gap(error: float | None) -> str:
+    return "not trained" if error is None else f"{error:.1f}"
+
+
+def _ablations(path: Path) -> list[str]:
+    if not path.is_file():
+        return []
+    return ["## What buys accuracy\n", ablation_table(json.loads(path.read_text(encoding="utf-8")))]
 
 
 def _facts(document: dict[str, Any]) -> str:

@@ -4,8 +4,8 @@
     python scripts/nbody.py train scripts/nbody/sake.yaml --out runs/nbody/sake
     python scripts/nbody.py table --runs runs/nbody
 
-`table` trains every recipe of scripts/nbody that is not trained yet (interrupted runs go on), then writes
-docs/nbody.json and docs/nbody.md. With `--only-finished` it trains nothing.
+`table` alone is enough: it makes the data if there are none, trains every recipe of scripts/nbody that is not trained
+yet (interrupted runs go on), then writes docs/nbody.json and docs/nbody.md. With `--only-finished` it trains nothing.
 """
 
 import argparse
@@ -96,11 +96,19 @@ def write_table(arguments: argparse.Namespace) -> None:
     """docs/nbody.json and docs/nbody.md."""
     configs = recipes()
     if not arguments.only_finished:
+        generate_missing(configs)
         train_missing(configs, arguments.runs, train_forecaster)
     tables = collect(configs, arguments.runs)
     write_text(arguments.docs / "nbody.json", json.dumps(tables, indent=1) + "\n", overwrite=True)
     write_text(arguments.docs / "nbody.md", as_markdown(tables), overwrite=True)
     print(as_markdown(tables))
+
+
+def generate_missing(configs: dict[str, ForecastConfig]) -> None:
+    """The data sets of all recipes that are not there yet, with seed 0."""
+    for folder in sorted({Path(config.task.folder) for config in configs.values()}):
+        if not folder.exists():
+            generate(folder, 0, SIZES, Protocol())
 
 
 def write_data(arguments: argparse.Namespace) -> None:

@@ -34,6 +34,8 @@ from sakeff.training.update import WeightUpdate
 from sakeff.training.world import World
 from sakeff.zoo import load_trainable
 
+# Frames from which the new level of theory is learned before fine-tuning: more would only take minutes.
+SHOWN = 2000
 OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
@@ -155,9 +157,18 @@ def pretrained_model(name_or_folder: Union[str, Path], config: TrainConfig, fram
     """
     checkpoint = load_trainable(name_or_folder)
     _check_described(checkpoint.config, config.potential or {}, name_or_folder)
-    predicted = evaluate(checkpoint.potential, frames, config.batch_size).energy
-    shift_energies(checkpoint.potential, frames, predicted)
+    shown = _representative(frames, SHOWN)
+    predicted = evaluate(checkpoint.potential, shown, config.batch_size).energy
+    shift_energies(checkpoint.potential, shown, predicted)
     return Model(checkpoint.config, checkpoint.potential)
+
+
+def _representative(frames: Frames, count: int) -> Frames:
+    """About `count` frames, evenly spaced, in which every element occurs."""
+    chosen = np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int)
+    first_atoms = np.unique(frames.numbers, return_index=True)[1]
+    with_elements = np.searchsorted(frames.offsets, first_atoms, side="right") - 1
+    return frames.select(np.union1d(chosen, with_elements))
 
 
 def stored_model(state: RunState) -> Model:

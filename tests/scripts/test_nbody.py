@@ -73,6 +73,19 @@ def test_generate_writes_the_published_sizes(tmp_path, monkeypatch, capsys):
     capsys.readouterr()
 
 
+def test_the_table_makes_missing_data(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(nbody, "SIZES", {"train": 3, "validation": 2, "test": 1})
+    monkeypatch.setattr(nbody, "train_missing", lambda *_: None)
+    path = folder / "recipes" / "one.yaml"
+    document = yaml.safe_load(path.read_text())
+    document["task"]["folder"] = str(tmp_path / "new")
+    path.write_text(yaml.safe_dump(document))
+    present = (tmp_path / "data" / "train.npz").stat().st_mtime_ns
+    run(monkeypatch, "table", "--runs", folder / "runs", "--docs", folder / "docs")
+    assert len(nbody.load_sets(tmp_path / "new").train.trajectories.charges) == 3
+    assert (tmp_path / "data" / "train.npz").stat().st_mtime_ns == present
+
+
 def test_the_recipes_are_valid_and_their_published_rows_are_found():
     recipes = nbody.recipes()
     assert "sake" in recipes

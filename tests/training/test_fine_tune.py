@@ -6,6 +6,7 @@ import pytest
 from sakeff.checkpoint import load_checkpoint
 from sakeff.data.frames import Frames
 from sakeff.errors import CheckpointError, ConfigError, DataError
+from sakeff.training import build
 from sakeff.training.build import load_sets, pretrained_model
 from sakeff.training.config import parse_train_config
 from sakeff.training.evaluate import evaluate
@@ -51,6 +52,18 @@ def test_the_model_is_taken_with_its_energies_at_the_new_level(data_file, model,
     error = evaluate(tuned.potential, frames).energy - frames.energy
     for name in ("OH", "HOH"):
         assert abs(error[frames.groups == name].mean()) < 1e-5
+
+
+def test_a_few_frames_with_every_element_show_the_new_level(data_file, model, monkeypatch):
+    frames = make_frames(count=40)
+    monkeypatch.setattr(build, "SHOWN", 3)
+    seen = []
+    monkeypatch.setattr(
+        build, "evaluate", lambda potential, shown, size: seen.append(shown) or evaluate(potential, shown)
+    )
+    pretrained_model(model, fine_tuning_config([data_file]), frames)
+    assert len(seen[0]) <= 3 + len(np.unique(frames.numbers))
+    np.testing.assert_array_equal(np.unique(seen[0].numbers), np.unique(frames.numbers))
 
 
 @pytest.mark.parametrize(
