@@ -130,6 +130,9 @@ def write_tables(runs: Path, docs: Path, models: Path) -> None:
     ]
     for recipe, model in MODELS.items():
         found = document_of(recipe, runs)
+        if not any("test" in one for one in found["rows"]):
+            parts += [f"## {comparison.TITLES[recipe]}", "Not trained yet."]
+            continue
         write_text(models / model / ABLATIONS_FILE, json.dumps(found, indent=1) + "\n", overwrite=True)
         write_text(models / model / CARD_FILE, make_card(models / model), overwrite=True)
         parts += [f"## {comparison.TITLES[recipe]}", ablation_table(found).strip()]

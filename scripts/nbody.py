@@ -32,7 +32,12 @@ INTRODUCTION = """# Forecasting charged particles
 Written by `python scripts/nbody.py table`. Five particles of charge +-1 move by Coulomb's law, clipped at 0.1/dt
 (`sakeff/forecasting/charged.py`); 3,000 systems to train on, 2,000 to validate, 2,000 to test. Mean squared errors
 over particles and components of the test set, with the weights that were best on the validation set. Compare only
-within a protocol; published numbers belong to the authors' own draw of the data."""
+within a protocol; published numbers belong to the authors' own draw of the data.
+
+All models here see charges up to a common sign, positions and velocities relative to the centre of mass, and (from 30
+to 40) each pair of frames also backwards in time, which the integrator allows. From 30 to 35 they train on pairs that
+start at any stored frame, as the public code of that protocol does; how far below the published errors they come says
+more about the amount of data than about the models."""
 
 
 def protocol_of(config: ForecastConfig) -> str:

@@ -64,6 +64,9 @@ def places(tmp_path, monkeypatch):
 def test_tables_show_what_is_trained_and_what_is_not(places, capsys):
     runs, model = places / "runs", places / "models" / "sake-md17-ethanol"
     plans = ablations.plans("sake")
+    ablations.write_tables(runs, places / "docs", places / "models")
+    assert not (model / ABLATIONS_FILE).exists()
+    assert "Not trained yet" in (places / "docs" / "ablations.md").read_text()
     comparison.complete(plans["as it is"], ablations.folder_of(runs, "sake", "as it is"))
     ablations.write_tables(runs, places / "docs", places / "models")
     rows = json.loads((model / ABLATIONS_FILE).read_text())["rows"]
