@@ -259,3 +259,11 @@ def test_the_page_has_every_number():
 
 def test_the_page_says_what_is_missing():
     assert "Not trained yet: SiFormer, So3krates." in as_markdown(synthetic_document(["SiFormer", "So3krates"]))
+
+
+def test_the_committed_page_shows_the_committed_numbers():
+    document = comparison.read_json(comparison.ROOT / "docs" / "comparison.json")
+    assert (comparison.ROOT / "docs" / "comparison.md").read_text() == as_markdown(document)
+    assert set(document["rows"]) == set(comparison.TITLES)
+    shared = comparison.protocol(comparison.recipes()["sake"])
+    assert document["protocol"] == shared

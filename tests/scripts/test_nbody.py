@@ -91,3 +91,11 @@ def test_the_recipes_are_valid_and_their_published_rows_are_found():
     assert "sake" in recipes
     published = yaml.safe_load(nbody.PUBLISHED.read_text())
     assert {nbody.protocol_of(config) for config in recipes.values()} <= set(published)
+
+
+def test_the_committed_page_shows_the_committed_numbers():
+    docs = nbody.ROOT / "docs"
+    tables = json.loads((docs / "nbody.json").read_text())
+    assert (docs / "nbody.md").read_text() == nbody.as_markdown(tables)
+    ours = {row["model"] for rows in tables.values() for row in rows if "validation" in row}
+    assert ours == set(nbody.recipes())
