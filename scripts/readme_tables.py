@@ -2,8 +2,8 @@
 
 Accuracy comes from the models' config.json, relaxations from models/demo.json (a copy of demo-output/report.json),
 comparisons with GFN2-xTB from models/quality.json (of scripts/quality.py), energy conservation from models/*/nve.json
-(of scripts/nve.py), speed from docs/benchmark.json
-(of scripts/benchmark.py).
+(of scripts/nve.py), stability from models/stability.json (of scripts/stability.py), speed from docs/benchmark.json (of
+scripts/benchmark.py).
 
     python scripts/readme_tables.py            # rewrite
     python scripts/readme_tables.py --check    # exit 1 if README.md is not up to date
@@ -18,6 +18,7 @@ from pathlib import Path
 from benchmarks.document import read_runs
 from benchmarks.tables import readme_section
 from evaluations.tables import approach_table, complete, minima_table
+from stability_table import stability_table
 
 from sakeff.checkpoint import read_document
 from sakeff.io import write_text
@@ -26,6 +27,7 @@ from sakeff.zoo import list_models, models_folder
 README = Path(__file__).resolve().parent.parent / "README.md"
 DEMO = README.parent / "models" / "demo.json"
 QUALITY = README.parent / "models" / "quality.json"
+STABILITY = README.parent / "models" / "stability.json"
 BENCHMARK = README.parent / "docs" / "benchmark.json"
 
 
@@ -100,6 +102,7 @@ def main() -> int:
     after = replace_section(after, "demo", demo_table())
     after = replace_section(after, "quality", quality_table())
     after = replace_section(after, "nve", nve_table())
+    after = replace_section(after, "stability", stability_table(json.loads(STABILITY.read_text(encoding="utf-8"))))
     after = replace_section(after, "speed", readme_section(read_runs(BENCHMARK)))
     if options.check:
         return int(before != after)

@@ -57,7 +57,8 @@ def places(tmp_path, monkeypatch):
     monkeypatch.setattr(ablations, "VARIANTS", {"sake": SMALLER})
     monkeypatch.setattr(ablations, "MODELS", {"sake": "sake-md17-ethanol"})
     monkeypatch.setattr(comparison, "recipes", lambda: {"sake": config})
-    shutil.copytree(models_folder() / "sake-md17-ethanol", tmp_path / "models" / "sake-md17-ethanol")
+    model = tmp_path / "models" / "sake-md17-ethanol"
+    shutil.copytree(models_folder() / "sake-md17-ethanol", model, ignore=shutil.ignore_patterns(ABLATIONS_FILE))
     return tmp_path
 
 

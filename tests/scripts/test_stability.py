@@ -166,3 +166,11 @@ def test_the_table_counts():
     table = script.stability_table({"a": {"nvt": rows, "nve": nve}})
     assert "| `a` | riboflavin | 300 | 2 x 10 ps | 1, 0 | 1.25 | 301 | 1 of 2 |" in table
     assert "| `a` | 10 ps | 0.0012 +- 0.0004 |" in table
+
+
+def test_the_committed_runs_are_of_the_bundled_weights():
+    document = json.loads((script.models_folder() / "stability.json").read_text())
+    assert "so3krates-gfn2" in document
+    for name, found in document.items():
+        assert found["weights_sha256"] == script.read_document(script.resolve_model(name))["weights_sha256"]
+        assert len(found["nvt"]) == len(script.NVT) * len(script.SEEDS)
