@@ -36,8 +36,8 @@ within a protocol; published numbers belong to the authors' own draw of the data
 
 All models here see charges up to a common sign, positions and velocities relative to the centre of mass, and (from 30
 to 40) each pair of frames also backwards in time, which the integrator allows. From 30 to 35 they train on pairs that
-start at any stored frame, as the public code of that protocol does; how far below the published errors they come says
-more about the amount of data than about the models."""
+start at any stored frame, as the public code of that protocol does; how far below the published errors they come may
+say more about the amount of data than about the models."""
 
 
 def protocol_of(config: ForecastConfig) -> str:
