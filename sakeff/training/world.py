@@ -8,6 +8,11 @@ from typing import Iterator, List
 
 import torch
 import torch.distributed as dist
+
+# Its functions hold the default group as a default argument from the moment of their import. Imported later, by the
+# optimisers, they would keep the group and its threads alive after `destroy_process_group`, and a thread that frees a
+# tensor while the interpreter ends aborts the process.
+import torch.distributed.nn
 from torch import Tensor
 
 

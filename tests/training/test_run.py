@@ -209,11 +209,7 @@ def test_two_processes_do_what_one_does_with_the_joined_batch(tmp_path):
     one = recipe("", data=data, loss=loss, batch_size=6, steps=5, log_every=1)
     run(one, tmp_path / "one")
     (tmp_path / "two.json").write_text(json.dumps({**one, "batch_size": 3}))
-    code = (
-        "import sys; from sakeff.training.config import load_train_config; from sakeff.training.run import train;"
-        "train(load_train_config(sys.argv[1]), sys.argv[2], show_progress=False)"
-    )
-    (tmp_path / "main.py").write_text(code)
+    (tmp_path / "main.py").write_text(ONE_OF_TWO_PROCESSES)
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     files = [str(tmp_path / name) for name in ("main.py", "two.json", "two")]
     subprocess.run([*launch, *files], cwd=ROOT, env=_environment(), check=True, timeout=120)
@@ -225,6 +221,17 @@ def test_two_processes_do_what_one_does_with_the_joined_batch(tmp_path):
     one, two = (load_checkpoint(tmp_path / name / "model").potential for name in ("one", "two"))
     for a, b in zip(one.parameters(), two.parameters(), strict=True):
         np.testing.assert_allclose(a.detach(), b.detach(), rtol=1e-7, atol=1e-9)
+
+
+# Threads that Python does not know belong to the process group; one that outlives it can abort the process at its end.
+ONE_OF_TWO_PROCESSES = """
+import os, sys, threading
+from sakeff.training.config import load_train_config
+from sakeff.training.run import train
+
+train(load_train_config(sys.argv[1]), sys.argv[2], show_progress=False)
+assert len(os.listdir("/proc/self/task")) == threading.active_count()
+"""
 
 
 def _environment():
