@@ -108,7 +108,7 @@ CURATED = SMALL + RINGS + SUBSTITUTED_RINGS
 # what a chain of alanines is made of: the backbone around one residue, and hydrogen bonds between amides
 RESIDUES = _smiles("""
 CC(=O)NC(C)C(=O)NC CC(=O)NC(C)C(N)=O O=CNC(C)C(=O)NC O=CNC(C)C(N)=O CC(=O)NCC(=O)NC O=CNC(C)C(=O)NCC=O
-CC(NC=O)C(=O)NCC(N)=O
+CC(NC=O)C(=O)NCC(N)=O CC(=O)NCC(=O)NCC(N)=O
 """)
 AMIDE_COMPLEXES = _smiles("""
 NC=O.NC=O NC=O.NC=O.NC=O CNC=O.CNC=O CNC=O.NC=O CC(N)=O.CC(N)=O CC(N)=O.NC=O CC(=O)NC.NC=O CC(=O)NC.CNC=O

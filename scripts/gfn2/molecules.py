@@ -13,7 +13,9 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 from . import curated
 
 MAX_ATOMS = 23  # hydrogens included
+WALL_FRAMES = 1440
 THOROUGH_FRAMES = 480
+PATH_FRAMES = 1200
 RELEVANT_FRAMES = 120
 FRAMES = 40
 CLOSEST, CLOSEST_OF_WALLS = 0.55, 0.42  # of the van der Waals distance: how near the parts of a complex are placed
@@ -50,11 +52,15 @@ _HETERO_PAIR = Chem.MolFromSmarts("[#7,#8;!a]-[#7,#8;!a]")
 
 @dataclass(frozen=True)
 class Molecule:
-    """One entry of the data set: canonical SMILES without stereo marks (`.` joins the parts of a complex)."""
+    """One entry of the data set: canonical SMILES without stereo marks (`.` joins the parts of a complex).
+
+    `path_frames` are added to `frames`: they lie along relaxations of conformers with turned rotors.
+    """
 
     smiles: str
     frames: int
     closest: float = CLOSEST
+    path_frames: int = 0
 
     @property
     def is_complex(self) -> bool:
@@ -142,8 +148,8 @@ def _with_thorough(entries: list[Molecule]) -> list[Molecule]:
     """
     ordinary = {entry.smiles for entry in entries if entry.frames == FRAMES}
     walls = _unique(_pairs(curated.WALL_PARTNERS), ordinary)
-    chosen = [Molecule(smiles, THOROUGH_FRAMES, CLOSEST_OF_WALLS) for smiles in walls]
-    chosen += [Molecule(smiles, THOROUGH_FRAMES) for smiles in _unique(curated.RESIDUES, ordinary)]
+    chosen = [Molecule(smiles, WALL_FRAMES, CLOSEST_OF_WALLS) for smiles in walls]
+    chosen += [Molecule(s, THOROUGH_FRAMES, path_frames=PATH_FRAMES) for s in _unique(curated.RESIDUES, ordinary)]
     chosen += [Molecule(smiles, THOROUGH_FRAMES) for smiles in _unique(curated.AMIDE_COMPLEXES, ordinary)]
     replaced = {entry.smiles for entry in chosen}
     return chosen + [entry for entry in entries if entry.smiles not in replaced]

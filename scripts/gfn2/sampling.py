@@ -19,6 +19,7 @@ TEMPERATURES = (300.0, 1000.0)
 COMPLEX_TEMPERATURES = (150.0, 500.0)
 BOND_FACTORS = (0.85, 1.3)
 SAVE_EVERY = 15  # steps of dynamics
+PATH_STEPS = (3, 8, 15, 30)  # of a relaxation that are kept: bonds and angles settle first, then the rotors drift
 STIFFNESS_FLOOR = 0.5  # eV/Angstrom^2 per unit mass: softer modes would be driven apart
 
 
@@ -74,6 +75,7 @@ def sample_molecule(molecule: Molecule, rng: np.random.Generator) -> tuple[np.nd
     samples += [Sample(p) for p in dynamics(numbers, displaced or minima, plan.dynamics, TEMPERATURES, rng)]
     samples += [Sample(p) for p in torsion_samples(mol, numbers, minima, plan.torsions, rng)]
     samples += [Sample(p, intact=False) for p in bond_samples(mol, minima, plan.bonds, rng)]
+    samples += [Sample(p) for p in torsion_paths(mol, numbers, minima, molecule.path_frames, rng)]
     return numbers, pairs, samples
 
 
@@ -199,6 +201,17 @@ def torsion_samples(
         if len(frames) == count:
             break
     return frames
+
+
+def torsion_paths(
+    mol: Chem.Mol, numbers: np.ndarray, minima: list[np.ndarray], count: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """The low-energy surface of the rotors: short relaxations of minima with their rotors turned at random."""
+    frames: list[np.ndarray] = []
+    for start in torsion_samples(mol, numbers, minima, -(-count // len(PATH_STEPS)), rng):
+        path = relaxation(numbers, start, steps=max(PATH_STEPS))
+        frames += [path[step] for step in PATH_STEPS if step < len(path)]
+    return frames[:count]
 
 
 def bond_samples(mol: Chem.Mol, minima: list[np.ndarray], count: int, rng: np.random.Generator) -> list[np.ndarray]:

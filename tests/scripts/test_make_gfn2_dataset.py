@@ -71,13 +71,15 @@ def test_relevant_molecules_come_first(entries):
 
 
 def test_walls_residues_and_amides_are_sampled_thoroughly(entries):
-    thorough = {entry.smiles: entry for entry in entries if entry.frames == molecules.THOROUGH_FRAMES}
-    walls = [s for s, entry in thorough.items() if entry.closest == molecules.CLOSEST_OF_WALLS]
+    walls = [entry.smiles for entry in entries if entry.frames == molecules.WALL_FRAMES]
     assert len(walls) == 15  # all pairs of five molecules
     assert all(set(s.split(".")) <= {"O", "C", "N", "N#N", "[C-]#[O+]"} for s in walls)
-    assert {molecules.canonical(smiles) for smiles in curated.RESIDUES} <= set(thorough)
+    assert {entry.closest for entry in entries if entry.smiles in walls} == {molecules.CLOSEST_OF_WALLS}
+    thorough = {entry.smiles for entry in entries if entry.frames == molecules.THOROUGH_FRAMES}
+    residues = {entry.smiles for entry in entries if entry.path_frames == molecules.PATH_FRAMES}
+    assert residues == {molecules.canonical(smiles) for smiles in curated.RESIDUES} <= thorough
     ordinary = {entry.smiles for entry in entries if entry.frames == molecules.FRAMES}
-    assert {molecules.canonical(smiles) for smiles in curated.AMIDE_COMPLEXES} <= set(thorough) | ordinary
+    assert {molecules.canonical(smiles) for smiles in curated.AMIDE_COMPLEXES} <= thorough | ordinary
 
 
 def test_curated_smiles_are_all_used(entries):
@@ -147,6 +149,18 @@ def test_placing_brings_the_closest_pair_to_the_wanted_distance(ratio, gap):
         assert geometry.closest_contact(np.tile(numbers, 2), both, pairs) == pytest.approx(ratio, rel=1e-9)
     else:
         assert distance.min() == pytest.approx(gap, rel=1e-9)
+
+
+def test_paths_of_turned_rotors_lead_downhill():
+    mol, (start,) = geometry.embed("NC=O", 1, 3)
+    numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()])
+    minimum = sampling.relaxation(numbers, start)[-1]
+    kept = len(sampling.PATH_STEPS)
+    frames = sampling.torsion_paths(mol, numbers, [minimum], 2 * kept, np.random.default_rng(4))
+    assert kept < len(frames) <= 2 * kept
+    energies = [labels.energy_and_forces(numbers, positions)[0] for positions in frames[:2]]
+    assert energies[0] > energies[1]
+    assert sampling.torsion_paths(mol, numbers, [minimum], 0, np.random.default_rng(4)) == []
 
 
 def test_normal_modes_of_water():
