@@ -1,0 +1,171 @@
+"""MD17: SAKE and So3krates on the seven molecules of SAKE's Table 1, beside the printed errors.
+
+    python scripts/md17.py train --runs runs/md17 --only so3krates-malonaldehyde
+    python scripts/md17.py table --runs runs/md17        # docs/md17.json and docs/md17.md
+
+The recipes are those of the bundled ethanol models with another molecule; the rows of ethanol are these models. `train`
+goes on where it stopped. `table` adds what is finished in the folder of runs to what was measured before. Data:
+original MD17 labels, split 01, read from $SAKEFF_SHARED, by default ../shared beside this checkout.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import recipe_runs
+from ase import units
+
+from sakeff.checkpoint import read_document
+from sakeff.errors import ConfigError, SakeffError
+from sakeff.io import write_text
+from sakeff.training.config import TrainConfig, load_train_config
+from sakeff.training.run import train
+from sakeff.zoo import models_folder
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("SAKEFF_SHARED", ROOT.parent / "shared")) / "data"
+DOCUMENT = ROOT / "docs" / "md17.json"
+ARCHITECTURES = {"sake": "SAKE", "so3krates": "So3krates"}
+# In the order in which they are to be trained: molecule -> its name in the files.
+MOLECULES = {
+    "ethanol": "ethanol",
+    "malonaldehyde": "malonaldehyde",
+    "uracil": "uracil",
+    "toluene": "toluene",
+    "salicylic acid": "salicylic",
+    "naphthalene": "naphthalene",
+    "aspirin": "aspirin",
+}
+KEPT = ("energy_mae_meV", "force_mae_meV_per_A")
+KCAL = 1000.0 * units.kcal / units.mol  # meV
+
+# (energy in meV, forces in meV/A): SAKE, Table 1; So3krates, Table 1, which prints kcal/mol.
+PRINTED = {
+    "sake": {
+        "ethanol": (2.20, 2.75),
+        "malonaldehyde": (3.22, 4.32),
+        "uracil": (4.51, 4.26),
+        "toluene": (4.00, 2.10),
+        "salicylic acid": (4.67, 4.29),
+        "naphthalene": (4.91, 2.25),
+        "aspirin": (5.91, 8.09),
+    },
+    "so3krates": {
+        "ethanol": (0.052 * KCAL, 0.096 * KCAL),
+        "malonaldehyde": (0.077 * KCAL, 0.147 * KCAL),
+        "uracil": (0.103 * KCAL, 0.111 * KCAL),
+        "toluene": (0.095 * KCAL, 0.073 * KCAL),
+        "salicylic acid": (0.106 * KCAL, 0.145 * KCAL),
+        "naphthalene": (0.115 * KCAL, 0.074 * KCAL),
+        "aspirin": (0.139 * KCAL, 0.236 * KCAL),
+    },
+}
+
+INTRODUCTION = """# MD17
+
+Written by `python scripts/md17.py table`. Energy MAE in meV and force MAE in meV/A on the test file of split 01
+(original labels), trained on 950 of its 1,000 training configurations with 50 to choose the weights. In brackets what
+the paper of the architecture prints (its Table 1, 1,000 configurations, other splits). One training each."""
+
+
+def bundled(architecture: str) -> Path:
+    """The folder of the ethanol model."""
+    return models_folder() / f"{architecture}-md17-ethanol"
+
+
+def recipes() -> dict[str, TrainConfig]:
+    """`sake-uracil` and so on, all but ethanol."""
+    return {
+        f"{architecture}-{file}": for_molecule(load_train_config(bundled(architecture) / "recipe.yaml"), file)
+        for file in MOLECULES.values()
+        for architecture in ARCHITECTURES
+        if file != "ethanol"
+    }
+
+
+def for_molecule(config: TrainConfig, file: str) -> TrainConfig:
+    """The recipe with the data of another molecule."""
+    paths = {"path": f"rmd17_{file}_train_01.npz", "test_path": f"rmd17_{file}_test_01.npz"}
+    located = {key: str(DATA / "rmd17" / name) for key, name in paths.items()}
+    return config.model_copy(update={"data": config.data.model_copy(update=located)})
+
+
+def train_missing(arguments: argparse.Namespace) -> None:
+    """Train, or go on with, what is named."""
+    known = recipes()
+    unknown = sorted(set(arguments.only) - set(known))
+    if unknown:
+        raise ConfigError(f"There are no recipes {unknown}; choose from {sorted(known)}.")
+    recipe_runs.train_missing({name: known[name] for name in arguments.only}, arguments.runs, train)
+
+
+def measured(runs: Path | None, earlier: dict[str, Any]) -> dict[str, Any]:
+    """Errors of the bundled models and of finished runs; earlier ones stay where there is no run."""
+    found = dict(earlier)
+    for architecture in ARCHITECTURES:
+        metrics = read_document(bundled(architecture))["provenance"]["metrics"]
+        found[f"{architecture}-ethanol"] = row(metrics)
+    for name in recipes() if runs is not None else ():
+        if recipe_runs.finished(runs / name):
+            found[name] = row(json.loads((runs / name / "metrics.json").read_text(encoding="utf-8")))
+    return found
+
+
+def row(metrics: dict[str, Any]) -> dict[str, Any]:
+    """What the table needs of a run."""
+    return {**{key: metrics["test"][key] for key in (*KEPT, "frames")}, **{k: metrics[k] for k in ("steps", "minutes")}}
+
+
+def as_markdown(found: dict[str, Any]) -> str:
+    """The page."""
+    titles = [f"{title}: {quantity}" for title in ARCHITECTURES.values() for quantity in ("energy", "forces")]
+    lines = [f"| molecule | {' | '.join(titles)} |", "| --- " * (1 + len(titles)) + "|"]
+    for molecule, file in MOLECULES.items():
+        cells = [cell for name in ARCHITECTURES for cell in cells_of(found.get(f"{name}-{file}"), name, molecule)]
+        lines.append(f"| {molecule} | {' | '.join(cells)} |")
+    budgets = [f"- {name}: {one['steps']:,} steps, {one['minutes']:.0f} minutes" for name, one in sorted(found.items())]
+    recipe = "The recipes, with their deviations from the papers, are those of the bundled ethanol models."
+    return "\n\n".join([INTRODUCTION, "\n".join(lines), recipe, "\n".join(budgets)]) + "\n"
+
+
+def cells_of(one: dict[str, Any] | None, architecture: str, molecule: str) -> list[str]:
+    """Our error and the printed one, for energy and forces."""
+    ours = ["not trained"] * 2 if one is None else [f"{one[key]:.2f}" for key in KEPT]
+    printed = PRINTED[architecture][molecule]
+    return [f"{mine} ({theirs:.2f})" for mine, theirs in zip(ours, printed, strict=True)]
+
+
+def write_table(arguments: argparse.Namespace) -> None:
+    """docs/md17.json and docs/md17.md."""
+    earlier = json.loads(DOCUMENT.read_text(encoding="utf-8")) if DOCUMENT.is_file() else {}
+    found = measured(arguments.runs, earlier)
+    write_text(DOCUMENT, json.dumps(found, indent=1, sort_keys=True) + "\n", overwrite=True)
+    write_text(DOCUMENT.with_suffix(".md"), page := as_markdown(found), overwrite=True)
+    print(page)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit status is 0 if all went well."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    training = commands.add_parser("train", help=train_missing.__doc__)
+    training.add_argument("--runs", type=Path, required=True, help="folder of all runs")
+    training.add_argument("--only", nargs="+", metavar="RUN", required=True, help="sake-uracil and so on")
+    training.set_defaults(run=train_missing)
+    table = commands.add_parser("table", help=write_table.__doc__)
+    table.add_argument("--runs", type=Path, help="folder of all runs")
+    table.set_defaults(run=write_table)
+    options = parser.parse_args(arguments)
+    try:
+        options.run(options)
+    except SakeffError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
