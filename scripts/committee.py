@@ -1,11 +1,12 @@
 """Does the disagreement of a committee find its errors? Rank correlation of deviation and true error on labelled data.
 
     python scripts/committee.py --models runs/1/model runs/2/model runs/3/model --data test.npz
+    python scripts/committee.py --out models/committee.json     # the general models; what the README shows
 
-Prints JSON. The deviation is that of ``SAKECalculator([...])`` (``sakeff.engines.committee``), the error of an atom is
-the root mean square over the three components of (mean force of the members - label). Spearman's rank correlation is
-null where it is undefined, for example because all members are the same model. The models should not have seen the
-data.
+Prints JSON, and writes it where asked. The deviation is that of ``SAKECalculator([...])``
+(``sakeff.engines.committee``), the error of an atom is the root mean square over the three components of (mean force
+of the members - label). Spearman's rank correlation is null where it is undefined, for example because all members
+are the same model. The models should not have seen the data.
 """
 
 import argparse
@@ -16,13 +17,17 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
+from sakeff.checkpoint import read_document
 from sakeff.data.frames import Frames
 from sakeff.data.read import read_frames
 from sakeff.drivers.deviation import MAX_DEVIATION
 from sakeff.engines.committee import force_deviation, members
+from sakeff.io import write_text
 from sakeff.training.evaluate import Evaluation, evaluate
-from sakeff.zoo import load_potential
+from sakeff.zoo import load_potential, models_folder, resolve_model
 
+GENERAL = ["so3krates-gfn2", "so3krates-nonlocal-gfn2", "sake-gfn2"]
+UNSEEN = models_folder() / "test_sets" / "gfn2" / "test.npz"
 MEV = 1000.0
 
 
@@ -82,19 +87,31 @@ def parse_option(text: str) -> tuple[str, str]:
 def main() -> None:
     """Evaluate every member and print the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", required=True, help="names or checkpoint folders, two or more")
-    parser.add_argument("--data", nargs="+", type=Path, required=True, help="labelled structures: npz, extxyz, ASE db")
+    parser.add_argument("--models", nargs="+", default=GENERAL, help="names or checkpoint folders, two or more")
+    parser.add_argument(
+        "--data", nargs="+", type=Path, default=[UNSEEN], help="labelled structures: npz, extxyz, ASE db"
+    )
     parser.add_argument("--option", action="append", type=parse_option, default=[], metavar="KEY=VALUE",
                         help="of the reader, for example labels=original")  # fmt: skip
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--max-deviation", type=float, default=MAX_DEVIATION, help="eV/A, the threshold")
+    parser.add_argument("--out", type=Path, help="JSON to write (over an older one)")
     given = parser.parse_args()
     potentials = [load_potential(model) for model in members(given.models)]
     frames = read_frames(given.data, **dict(given.option))
     evaluations = [evaluate(potential, frames, given.batch_size, given.device) for potential in potentials]
-    document = {"models": given.models, "data": [path.name for path in given.data]}
-    print(json.dumps({**document, **report(frames, evaluations, given.max_deviation)}, indent=2))
+    text = json.dumps(
+        {
+            "models": {model: read_document(resolve_model(model))["weights_sha256"] for model in given.models},
+            "data": [path.name for path in given.data],
+            **report(frames, evaluations, given.max_deviation),
+        },
+        indent=2,
+    )
+    print(text)
+    if given.out is not None:
+        write_text(given.out, text + "\n", overwrite=True)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before numpy and tblite load: parallelism is over molecules
@@ -53,7 +54,8 @@ def generate(options: argparse.Namespace) -> int:
     todo = [m for m in molecules if not _report_path(_shard_path(folder, m.smiles)).exists()]
     print(f"{len(molecules)} molecules, {len(molecules) - len(todo)} of them done already", file=sys.stderr)
     frames, failed = 0, 0
-    with ProcessPoolExecutor(options.workers) as pool, tqdm(total=len(todo), unit="mol") as bar:
+    # not forked: a copy of a process whose OpenMP threads have run waits for them for ever
+    with ProcessPoolExecutor(options.workers, get_context("spawn")) as pool, tqdm(total=len(todo), unit="mol") as bar:
         jobs = {pool.submit(make_shard, molecule, folder, options.seed): molecule for molecule in todo}
         for job in as_completed(jobs):
             if job.exception() is not None:  # the other molecules go on; the next run tries this one again

@@ -2,8 +2,8 @@
 
 Accuracy comes from the models' config.json, relaxations from models/demo.json (a copy of demo-output/report.json),
 comparisons with GFN2-xTB from models/quality.json (of scripts/quality.py), energy conservation from models/*/nve.json
-(of scripts/nve.py), stability from models/stability.json (of scripts/stability.py), speed from docs/benchmark.json (of
-scripts/benchmark.py).
+(of scripts/nve.py), stability from models/stability.json (of scripts/stability.py), the committee from
+models/committee.json (of scripts/committee.py), speed from docs/benchmark.json (of scripts/benchmark.py).
 
     python scripts/readme_tables.py            # rewrite
     python scripts/readme_tables.py --check    # exit 1 if README.md is not up to date
@@ -28,6 +28,7 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 DEMO = README.parent / "models" / "demo.json"
 QUALITY = README.parent / "models" / "quality.json"
 STABILITY = README.parent / "models" / "stability.json"
+COMMITTEE = README.parent / "models" / "committee.json"
 BENCHMARK = README.parent / "docs" / "benchmark.json"
 
 
@@ -92,6 +93,25 @@ def nve_table() -> str:
     return "\n".join(lines)
 
 
+def committee_table() -> str:
+    """How well the deviation of the general models ranks their errors on the test set."""
+    found = json.loads(COMMITTEE.read_text(encoding="utf-8"))
+    above, atoms = found["atoms_above_threshold"], found["atoms"]
+    errors = [f"{error:.1f}" for error in found["force_mae_of_members_meV_per_A"]]
+    rows = {
+        "members, their force MAE (meV/A)": ", ".join(map("`{}` {}".format, found["models"], errors)),
+        "force MAE of their mean (meV/A)": f"{found['force_mae_meV_per_A']:.1f}",
+        "unseen frames, atoms": f"{found['frames']}, {atoms}",
+        "rank correlation, forces on atoms": f"{found['spearman_force_per_atom']:.2f}",
+        "rank correlation, largest of a frame": f"{found['spearman_force_largest_per_frame']:.2f}",
+        "rank correlation, energies": f"{found['spearman_energy']:.2f}",
+        f"atoms above {found['threshold_eV_per_A']} eV/A": f"{above} ({100 * above / atoms:.2f} %)",
+        "RMS force error of these (meV/A)": f"{found['force_rms_error_above_meV_per_A']:.0f}",
+        "RMS force error of the others (meV/A)": f"{found['force_rms_error_below_meV_per_A']:.0f}",
+    }
+    return "\n".join(["| | |", "| --- | --- |", *[f"| {key} | {value} |" for key, value in rows.items()]])
+
+
 def main() -> int:
     """Rewrite or check; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -103,6 +123,7 @@ def main() -> int:
     after = replace_section(after, "quality", quality_table())
     after = replace_section(after, "nve", nve_table())
     after = replace_section(after, "stability", stability_table(json.loads(STABILITY.read_text(encoding="utf-8"))))
+    after = replace_section(after, "committee", committee_table())
     after = replace_section(after, "speed", readme_section(read_runs(BENCHMARK)))
     if options.check:
         return int(before != after)

@@ -14,7 +14,7 @@ from tests.helpers import shared_folder
 
 ETHANOL = shared_folder() / "data" / "rmd17" / "rmd17_ethanol_test_01.npz"
 SAMPLE = Path(__file__).resolve().parent / "data" / "gfn2_sample.npz"
-EXPECTED = {"so3krates-gfn2", "sake-gfn2", "so3krates-md17-ethanol", "sake-md17-ethanol"}
+EXPECTED = {"so3krates-gfn2", "so3krates-nonlocal-gfn2", "sake-gfn2", "so3krates-md17-ethanol", "sake-md17-ethanol"}
 FILES = {"recipe.yaml", "config.json", "weights.safetensors", "program.pt", "card.md", "metrics.json"}
 
 
@@ -44,7 +44,7 @@ def test_ethanol_errors_are_those_of_the_card(name):
     assert found == pytest.approx(checkpoint.provenance["metrics"]["test"], rel=0.01)
 
 
-@pytest.mark.parametrize("name", ["so3krates-gfn2", "sake-gfn2"])
+@pytest.mark.parametrize("name", ["so3krates-gfn2", "so3krates-nonlocal-gfn2", "sake-gfn2"])
 def test_general_models_fit_a_sample_of_their_training_set(name):
     """Labels of the sample come from its generator: a wrong unit, sign or reference energy would show."""
     checkpoint = load_checkpoint(resolve_model(name))

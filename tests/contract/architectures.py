@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 
-from sakeff.fast.accelerate import accelerate
+from sakeff.fast.accelerate import accelerate, fast_form
 from sakeff.potential import Potential
 from sakeff.zoo import list_models, load_potential
 from tests.helpers import ethanol, evaluate, make_potential
@@ -97,3 +97,4 @@ def enlivened(potential, features=2.0, push=2.5, force=2.0):
 RANDOM = list(ARCHITECTURES)
 FAST = ["sake", "so3krates", "so3krates-so3"]  # those with a fast path
 TRAINED = list_models()
+TRAINED_FAST = [name for name in TRAINED if fast_form(load_potential(name).representation) is not None]

@@ -5,7 +5,7 @@ import functools
 import pytest
 
 from sakeff.fast.build import operators_available
-from tests.contract.architectures import FAST, RANDOM, TRAINED, fast_case, random_case, trained_case
+from tests.contract.architectures import FAST, RANDOM, TRAINED, TRAINED_FAST, fast_case, random_case, trained_case
 
 
 @functools.cache
@@ -20,7 +20,7 @@ ALL = [
     *[("random", name) for name in RANDOM],
     *[("trained", name) for name in TRAINED],
     *[("torch", name) for name in FAST],
-    *[pytest.param(("native", name), marks=needs_compiler) for name in FAST + TRAINED],
+    *[pytest.param(("native", name), marks=needs_compiler) for name in FAST + TRAINED_FAST],
 ]
 
 

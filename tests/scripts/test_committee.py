@@ -12,10 +12,11 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
 import committee as script
 
-from sakeff.checkpoint import load_checkpoint, save_checkpoint
+from sakeff.checkpoint import load_checkpoint, read_document, save_checkpoint
 from sakeff.config import build_potential
 from sakeff.errors import ConfigError
 from sakeff.training.evaluate import Evaluation
+from sakeff.zoo import resolve_model
 from tests.small_models import small_model
 from tests.training.builders import make_frames
 
@@ -86,9 +87,18 @@ def test_the_command_prints_json(tmp_path, monkeypatch, capsys):
     second = build_potential(checkpoint.config, seed=8)
     save_checkpoint(tmp_path / "second", second, checkpoint.config, checkpoint.provenance)
     make_frames().save(tmp_path / "data.npz")
-    call(monkeypatch, "--models", first, tmp_path / "second", "--data", tmp_path / "data.npz")
+    out = tmp_path / "committee.json"
+    call(monkeypatch, "--models", first, tmp_path / "second", "--data", tmp_path / "data.npz", "--out", out)
     found = json.loads(capsys.readouterr().out)
+    assert found == json.loads(out.read_text())
+    assert list(found["models"]) == [str(first), str(tmp_path / "second")]
     assert found["frames"] == len(make_frames())
     assert -1 <= found["spearman_force_per_atom"] <= 1
     with pytest.raises(ConfigError, match="list two models"):
         call(monkeypatch, "--models", first, "--data", tmp_path / "data.npz")
+
+
+def test_the_committed_report_is_of_the_bundled_weights():
+    report = json.loads((Path(__file__).parents[2] / "models" / "committee.json").read_text())
+    assert report["models"] == {name: read_document(resolve_model(name))["weights_sha256"] for name in report["models"]}
+    assert report["spearman_force_per_atom"] > 0.3
