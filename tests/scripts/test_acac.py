@@ -135,3 +135,9 @@ def test_the_recipes_are_those_of_the_data(folder, monkeypatch):
     assert [len(part) for part in sets] == [450, 50, 650]
     assert sets.test.level_of_theory == "PBE-D3/def2-SVP"
     assert abs(sets.test.energy.mean() + 9391.0) < 1.0
+
+
+def test_the_committed_page_is_that_of_the_committed_numbers():
+    docs = Path(__file__).parents[2] / "docs"
+    rows = json.loads((docs / "acac.json").read_text())
+    assert (docs / "acac.md").read_text() == acac.as_markdown(rows, acac.MODEL)
