@@ -2,9 +2,11 @@
 
     python scripts/make_gfn2_dataset.py generate --out gfn2data --workers 2     # resumable; one shard per molecule
     python scripts/make_gfn2_dataset.py merge --out gfn2data                    # train.npz, valid.npz, test.npz
+    python scripts/make_gfn2_dataset.py explore --out gfn2data --models so3krates-gfn2 sake-gfn2     # then merge again
     python scripts/make_gfn2_dataset.py list                                    # what would be made
 
 `merge` works at any time, on the shards there are. A molecule is on the same side of the split every time.
+`explore` labels complexes of training molecules that models trained so far disagree about; it also needs torch.
 """
 
 from __future__ import annotations
@@ -23,17 +25,18 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"  # before numpy and tblite load: parallelism is over molecules
 
 import numpy as np
-from gfn2 import labels, sampling, splits
+from gfn2 import exploration, labels, sampling, splits
 from gfn2.molecules import SEED, Molecule, enumerate_molecules, is_allowed, scaffold
 from tqdm import tqdm
 
 from sakeff.data.frames import Frames, concatenate, load
 from sakeff.errors import DataError, SakeffError
-from sakeff.io import write_text
+from sakeff.io import refuse_existing, write_text
 
 MAX_FORCE = 30.0  # eV/Angstrom
 SPLITS = ("train", "valid", "test")
 SAMPLE_FRAMES = 200
+EXPLORED = "explored.npz"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -77,13 +80,43 @@ def make_shard(molecule: Molecule, folder: Path, seed: int) -> dict:
     kept, dropped = sampling.labelled(numbers, pairs, samples, MAX_FORCE)
     path = _shard_path(folder, molecule.smiles)
     if kept:
-        positions, energy, forces = zip(*kept, strict=True)
-        level = labels.level_of_theory()
-        shard = Frames.build([numbers] * len(kept), positions, forces, energy, level, groups=molecule.smiles)
-        shard.save(path, overwrite=True)
+        _shard(numbers, kept, molecule.smiles).save(path, overwrite=True)
     report = {"smiles": molecule.smiles, "frames": len(kept), "dropped": dropped}
     write_text(_report_path(path), json.dumps(report), overwrite=True)  # last: it says that this entry is done
     return report
+
+
+def _shard(numbers: np.ndarray, kept: list[tuple[np.ndarray, float, np.ndarray]], smiles: str) -> Frames:
+    positions, energy, forces = zip(*kept, strict=True)
+    return Frames.build([numbers] * len(kept), positions, forces, energy, labels.level_of_theory(), groups=smiles)
+
+
+def explore(options: argparse.Namespace) -> int:
+    """Of many random complexes of training molecules, label those that a committee disagrees about most."""
+    from sakeff.engines.committee import force_deviation  # torch is needed here alone
+    from sakeff.training.evaluate import evaluate
+    from sakeff.zoo import load_potential
+
+    target = options.out / EXPLORED
+    refuse_existing(target, options.overwrite)
+    train = load(options.out / "train.npz")
+    held_out = {str(name) for split in ("valid", "test") for name in load(options.out / f"{split}.npz").group_names}
+    rng = np.random.default_rng(options.seed)
+    candidates = exploration.random_complexes(train, held_out, options.candidates, rng)
+    forces = [evaluate(load_potential(model), candidates).forces for model in options.models]
+    deviation = np.maximum.reduceat(force_deviation(np.stack(forces)), candidates.offsets[:-1])
+    chosen = exploration.most_disputed(deviation, options.keep)
+    print(f"the chosen deviate by {deviation[chosen].min():.2f} eV/A or more", file=sys.stderr)
+    parts = [_labelled(candidates.frame(i)) for i in tqdm(chosen)]
+    concatenate([part for part in parts if part is not None]).save(target, overwrite=options.overwrite)
+    return 0
+
+
+def _labelled(frame: Frames) -> Frames | None:
+    """The frame with its energy and forces; None if it has no sound ones."""
+    sample = sampling.Sample(frame.positions, intact=False)
+    kept, _ = sampling.labelled(frame.numbers, np.zeros((0, 2), int), [sample], MAX_FORCE)
+    return _shard(frame.numbers, kept, str(frame.groups[0])) if kept else None
 
 
 def merge(options: argparse.Namespace) -> int:
@@ -95,6 +128,8 @@ def merge(options: argparse.Namespace) -> int:
         path = _shard_path(options.out / "shards", molecule.smiles)
         if path.exists():
             shards[roles[molecule.smiles]].append(load(path))
+    if (options.out / EXPLORED).exists():
+        shards["train"].append(load(options.out / EXPLORED))
     missing = [name for name in SPLITS if not shards[name]]
     if missing:
         raise DataError(f"{options.out} has no shards for {', '.join(missing)} yet; run generate for longer.")
@@ -172,14 +207,19 @@ def _parser() -> argparse.ArgumentParser:
     make = commands.add_parser("generate", help="sample and label molecules")
     make.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one per core)")
     make.add_argument("--molecules", type=int, default=None, help="only the first N (default: all)")
+    more = commands.add_parser("explore", help="add complexes that models disagree about")
+    more.add_argument("--models", nargs="+", required=True, help="two or more trained models")
+    more.add_argument("--candidates", type=int, default=20_000, help="random complexes")
+    more.add_argument("--keep", type=int, default=3_000, help="the most disputed of them, to be labelled")
     gather = commands.add_parser("merge", help="gather the shards into train.npz, valid.npz and test.npz")
-    gather.add_argument("--overwrite", action="store_true", help="replace files of an earlier merge")
-    for command, action in ((make, generate), (gather, merge)):
+    for command, action in ((make, generate), (more, explore), (gather, merge)):
         command.add_argument("--out", type=Path, required=True, help="folder of the data set")
         command.set_defaults(action=action)
     listing = commands.add_parser("list", help="print the entries and their split")
     listing.set_defaults(action=show)
-    for command in (make, gather, listing):
+    for command in (more, gather):
+        command.add_argument("--overwrite", action="store_true", help="replace what an earlier call wrote")
+    for command in (make, more, gather, listing):
         command.add_argument("--seed", type=int, default=SEED)
     return parser
 

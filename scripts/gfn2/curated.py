@@ -115,6 +115,14 @@ NC=O.NC=O NC=O.NC=O.NC=O CNC=O.CNC=O CNC=O.NC=O CC(N)=O.CC(N)=O CC(N)=O.NC=O CC(
 CC(=O)NC.CC(N)=O CC(=O)NC.O CC(=O)NC.O.O
 """)
 
+# hydrogen bridges over which a proton must not go: hydroxyls to the nitrogens and oxygens of a flavin's ring and chain
+BRIDGES = _smiles("""
+CO.C=NC CO.CN=CN CO.NC=N CO.c1ccncc1 CO.c1ncccn1 CO.c1cncnc1 CO.Cn1ccnc1 O.c1ncccn1 O.NC=N CO.NC=O CO.CNC=O CO.CC(C)=O
+OCCO.CO OCCO.NC=N CO.O=c1cc[nH]c(=O)[nH]1 CO.Cn1ccc(N)nc1=O CO.CN=C1NC(=O)NC(=O)C1=N CO.N=C1C=NC(=O)NC1=O
+CO.O=C1NC(=O)C=N1 NC=O.c1ccncc1 NC=O.NC=N OCCn1ccnc2c(=O)[nH]c(=O)nc1-2 OCCN1C=CN=CC1=N OCCN=CN OCCCN=C OCCCN=CN
+OCCc1ccccn1 OCC(O)CN=C OCC(O)CO OCCC=O CCC(O)CO
+""")
+
 # partners of non-bonded complexes; the closed-shell molecules whose approach matters most come first
 WALL_PARTNERS = ["O", "C", "N", "[C-]#[O+]", "N#N"]
 PARTNERS = _smiles("""

@@ -6,10 +6,12 @@ import numpy as np
 from ase.data import covalent_radii, vdw_radii
 from rdkit import Chem
 from rdkit.Chem import AllChem
+from scipy.sparse.csgraph import shortest_path
 from scipy.spatial.transform import Rotation
 
 STRETCHED = 1.45  # a bond is broken beyond this multiple of the covalent radii
 TOUCHING = 1.15  # two atoms without a bond have reacted below this multiple
+BRIDGED = 2.7  # Angstrom, the longest H...Y of a hydrogen bridge X-H...Y
 
 
 def bonds(mol: Chem.Mol) -> np.ndarray:
@@ -38,6 +40,33 @@ def _ratio(numbers: np.ndarray, positions: np.ndarray, radii: np.ndarray) -> np.
     distance = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
     np.fill_diagonal(distance, np.inf)
     return distance / (radii[numbers][:, None] + radii[numbers][None])
+
+
+def bonds_apart(n_atoms: int, pairs: np.ndarray) -> np.ndarray:
+    """How many bonds lie between two atoms, (n, n); infinite between molecules."""
+    graph = np.zeros((n_atoms, n_atoms))
+    graph[pairs[:, 0], pairs[:, 1]] = 1.0
+    return shortest_path(graph, directed=False, unweighted=True)
+
+
+def hydrogen_bridges(numbers: np.ndarray, positions: np.ndarray, pairs: np.ndarray) -> list[tuple[int, int, int]]:
+    """(X, H, Y) of the hydrogen bridges X-H...Y, X and Y nitrogen or oxygen, Y at least four bonds from H."""
+    apart = bonds_apart(len(numbers), pairs)
+    distance = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
+    polar, hydrogen = np.isin(numbers, (7, 8)), numbers == 1
+    donors = np.argwhere((apart == 1) & polar[:, None] & hydrogen[None])
+    bridged = (apart >= 4) & (distance < BRIDGED) & polar[None]
+    return [(int(x), int(h), int(y)) for x, h in donors for y in np.flatnonzero(bridged[h])]
+
+
+def stretch_bridge(positions: np.ndarray, pairs: np.ndarray, ends: tuple[int, int], length: float) -> np.ndarray:
+    """Move the molecule of the second end until the ends are `length` apart; a plain copy within one molecule."""
+    moved = positions.copy()
+    apart = bonds_apart(len(positions), pairs)[ends[1]]
+    if np.isinf(apart[ends[0]]):
+        axis = positions[ends[1]] - positions[ends[0]]
+        moved[np.isfinite(apart)] += (length / np.linalg.norm(axis) - 1.0) * axis
+    return moved
 
 
 def embed(smiles: str, count: int, seed: int) -> tuple[Chem.Mol, list[np.ndarray]]:

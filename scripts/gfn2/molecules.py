@@ -16,6 +16,7 @@ MAX_ATOMS = 23  # hydrogens included
 WALL_FRAMES = 1440
 THOROUGH_FRAMES = 480
 PATH_FRAMES = 1200
+BRIDGE_FRAMES = 480
 RELEVANT_FRAMES = 120
 FRAMES = 40
 CLOSEST, CLOSEST_OF_WALLS = 0.55, 0.42  # of the van der Waals distance: how near the parts of a complex are placed
@@ -54,13 +55,15 @@ _HETERO_PAIR = Chem.MolFromSmarts("[#7,#8;!a]-[#7,#8;!a]")
 class Molecule:
     """One entry of the data set: canonical SMILES without stereo marks (`.` joins the parts of a complex).
 
-    `path_frames` are added to `frames`: they lie along relaxations of conformers with turned rotors.
+    `path_frames` and `bridge_frames` are added to `frames`: the former lie along relaxations of conformers with turned
+    rotors, the latter have the hydrogen of a hydrogen bridge anywhere between its two heavy atoms.
     """
 
     smiles: str
     frames: int
     closest: float = CLOSEST
     path_frames: int = 0
+    bridge_frames: int = 0
 
     @property
     def is_complex(self) -> bool:
@@ -151,6 +154,8 @@ def _with_thorough(entries: list[Molecule]) -> list[Molecule]:
     chosen = [Molecule(smiles, WALL_FRAMES, CLOSEST_OF_WALLS) for smiles in walls]
     chosen += [Molecule(s, THOROUGH_FRAMES, path_frames=PATH_FRAMES) for s in _unique(curated.RESIDUES, ordinary)]
     chosen += [Molecule(smiles, THOROUGH_FRAMES) for smiles in _unique(curated.AMIDE_COMPLEXES, ordinary)]
+    bridged = _unique(curated.BRIDGES, ordinary | {entry.smiles for entry in chosen})
+    chosen += [Molecule(smiles, RELEVANT_FRAMES, bridge_frames=BRIDGE_FRAMES) for smiles in bridged]
     replaced = {entry.smiles for entry in chosen}
     return chosen + [entry for entry in entries if entry.smiles not in replaced]
 

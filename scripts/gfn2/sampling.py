@@ -19,6 +19,8 @@ TEMPERATURES = (300.0, 1000.0)
 COMPLEX_TEMPERATURES = (150.0, 500.0)
 BOND_FACTORS = (0.85, 1.3)
 SAVE_EVERY = 15  # steps of dynamics
+BRIDGE_LENGTHS = (2.3, 3.1)  # Angstrom, between the heavy atoms of a hydrogen bridge
+BRIDGE_END = 0.95  # Angstrom, how near the hydrogen comes to either of them
 PATH_STEPS = (3, 8, 15, 30)  # of a relaxation that are kept: bonds and angles settle first, then the rotors drift
 STIFFNESS_FLOOR = 0.5  # eV/Angstrom^2 per unit mass: softer modes would be driven apart
 
@@ -76,6 +78,7 @@ def sample_molecule(molecule: Molecule, rng: np.random.Generator) -> tuple[np.nd
     samples += [Sample(p) for p in torsion_samples(mol, numbers, minima, plan.torsions, rng)]
     samples += [Sample(p, intact=False) for p in bond_samples(mol, minima, plan.bonds, rng)]
     samples += [Sample(p) for p in torsion_paths(mol, numbers, minima, molecule.path_frames, rng)]
+    samples += [Sample(p, intact=False) for p in bridge_samples(numbers, minima, pairs, molecule.bridge_frames, rng)]
     return numbers, pairs, samples
 
 
@@ -94,8 +97,10 @@ def sample_complex(molecule: Molecule, rng: np.random.Generator) -> tuple[np.nda
     relaxed = [p for path in paths for p in _start_middle_end(path)[1:]]
     moved = dynamics(numbers, relaxed or close, third - len(relaxed), COMPLEX_TEMPERATURES, rng)
     far_enough = molecule.closest >= CLOSEST  # nearer parts are at bonding distance
-    samples = [Sample(p, intact=far_enough) for p in placed]
-    return numbers, pairs, samples + [Sample(p) for p in relaxed + moved]
+    samples = [Sample(p, intact=far_enough) for p in placed] + [Sample(p) for p in relaxed + moved]
+    ends = [path[-1] for path in paths if path]
+    samples += [Sample(p, intact=False) for p in bridge_samples(numbers, ends, pairs, molecule.bridge_frames, rng)]
+    return numbers, pairs, samples
 
 
 def relaxation(numbers: np.ndarray, start: np.ndarray, steps: int = 150) -> list[np.ndarray]:
@@ -223,6 +228,26 @@ def bond_samples(mol: Chem.Mol, minima: list[np.ndarray], count: int, rng: np.ra
         for index in rng.permutation(len(chain))[: rng.integers(1, 3)]:
             positions = geometry.scale_bond(mol, positions, chain[index], rng.uniform(*BOND_FACTORS))
         frames.append(positions + rng.normal(scale=0.02, size=positions.shape))
+    return frames
+
+
+def bridge_samples(
+    numbers: np.ndarray, minima: list[np.ndarray], pairs: np.ndarray, count: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Hydrogen bridges X-H...Y with the hydrogen anywhere from X to Y: how dear it is that a proton goes over.
+
+    Between molecules X...Y is drawn too; within one it stays as it is.
+    """
+    found = [(p, bridge) for p in minima for bridge in geometry.hydrogen_bridges(numbers, p, pairs)]
+    frames = []
+    for _ in range(count if found else 0):
+        positions, (donor, hydrogen, acceptor) = found[rng.integers(len(found))]
+        positions = geometry.stretch_bridge(positions, pairs, (donor, acceptor), rng.uniform(*BRIDGE_LENGTHS))
+        axis = positions[acceptor] - positions[donor]
+        length = float(np.linalg.norm(axis))
+        on_the_way = rng.uniform(BRIDGE_END, length - BRIDGE_END)
+        positions[hydrogen] = positions[donor] + on_the_way / length * axis
+        frames.append(positions + rng.normal(scale=0.04, size=positions.shape))
     return frames
 
 

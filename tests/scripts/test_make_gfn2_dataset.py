@@ -13,10 +13,10 @@ pytest.importorskip("tblite", reason="tblite is not installed (extra [data])")
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
 import make_gfn2_dataset as generator
-from gfn2 import curated, geometry, labels, molecules, sampling, splits
+from gfn2 import curated, exploration, geometry, labels, molecules, sampling, splits
 from rdkit import Chem
 
-from sakeff.data.frames import load
+from sakeff.data.frames import Frames, load
 from sakeff.errors import DataError
 
 RIBOFLAVIN = "Cc1cc2nc3c(=O)[nH]c(=O)nc-3n(C[C@H](O)[C@H](O)[C@H](O)CO)c2cc1C"
@@ -70,7 +70,7 @@ def test_relevant_molecules_come_first(entries):
         assert molecules.canonical(smiles) in first
 
 
-def test_walls_residues_and_amides_are_sampled_thoroughly(entries):
+def test_walls_residues_amides_and_bridges_are_sampled_thoroughly(entries):
     walls = [entry.smiles for entry in entries if entry.frames == molecules.WALL_FRAMES]
     assert len(walls) == 15  # all pairs of five molecules
     assert all(set(s.split(".")) <= {"O", "C", "N", "N#N", "[C-]#[O+]"} for s in walls)
@@ -78,6 +78,8 @@ def test_walls_residues_and_amides_are_sampled_thoroughly(entries):
     thorough = {entry.smiles for entry in entries if entry.frames == molecules.THOROUGH_FRAMES}
     residues = {entry.smiles for entry in entries if entry.path_frames == molecules.PATH_FRAMES}
     assert residues == {molecules.canonical(smiles) for smiles in curated.RESIDUES} <= thorough
+    bridged = {entry.smiles for entry in entries if entry.bridge_frames == molecules.BRIDGE_FRAMES}
+    assert bridged == {molecules.canonical(smiles) for smiles in curated.BRIDGES}
     ordinary = {entry.smiles for entry in entries if entry.frames == molecules.FRAMES}
     assert {molecules.canonical(smiles) for smiles in curated.AMIDE_COMPLEXES} <= thorough | ordinary
 
@@ -163,6 +165,37 @@ def test_paths_of_turned_rotors_lead_downhill():
     assert sampling.torsion_paths(mol, numbers, [minimum], 0, np.random.default_rng(4)) == []
 
 
+def test_bridges_carry_their_hydrogen_from_one_end_to_the_other():
+    # water, its hydrogen pointing along x to the nitrogen of an ammonia
+    numbers = np.array([8, 1, 1, 7, 1, 1, 1])
+    positions = np.array(
+        [[0, 0, 0], [0.96, 0, 0], [-0.3, 0.9, 0], [2.9, 0, 0], [3.3, 0.9, 0], [3.3, -0.5, 0.8], [3.3, -0.5, -0.8]]
+    )
+    pairs = np.array([[0, 1], [0, 2], [3, 4], [3, 5], [3, 6]])
+    assert geometry.hydrogen_bridges(numbers, positions, pairs) == [(0, 1, 3)]
+    frames = np.stack(sampling.bridge_samples(numbers, [positions], pairs, 200, np.random.default_rng(6)))
+    length = np.linalg.norm(frames[:, 3] - frames[:, 0], axis=1)
+    assert 2.1 < length.min() < 2.4 < 3.0 < length.max() < 3.3
+    assert np.linalg.norm(frames[:, 1] - frames[:, 0], axis=1).min() < 1.1
+    assert np.linalg.norm(frames[:, 1] - frames[:, 3], axis=1).min() < 1.1
+    ammonia = np.linalg.norm(frames[:, 4:] - frames[:, 3:4], axis=-1)
+    assert np.abs(ammonia - np.linalg.norm(positions[4:] - positions[3], axis=-1)).max() < 0.3
+    assert (
+        sampling.bridge_samples(
+            numbers, [positions + 3.0 * (numbers == 7)[:, None]], pairs, 5, np.random.default_rng(6)
+        )
+        == []
+    )
+
+
+def test_a_bridge_within_a_molecule_keeps_its_length():
+    positions = np.array([[0.0, 0, 0], [1, 0, 0], [2, 1, 0], [3, 0, 0], [3, 2, 0]])
+    pairs = np.array([[0, 1], [1, 2], [2, 3]])
+    np.testing.assert_array_equal(geometry.stretch_bridge(positions, pairs, (0, 3), 9.0), positions)
+    stretched = geometry.stretch_bridge(positions, pairs, (0, 4), 9.0)
+    assert np.linalg.norm(stretched[4] - stretched[0]) == pytest.approx(9.0, rel=1e-12)
+
+
 def test_normal_modes_of_water():
     _, (start,) = geometry.embed("O", 1, 3)
     numbers = np.array([8, 1, 1])
@@ -219,3 +252,57 @@ def test_merge_splits_by_molecule_and_keeps_old_files(tmp_path, monkeypatch, cap
     assert generator.main(merge) == 1
     assert "exists already" in capsys.readouterr().err
     assert generator.main([*merge, "--overwrite"]) == 0
+
+
+def test_explore_labels_what_models_dispute_and_merge_trains_on_it(tmp_path, monkeypatch, capsys):
+    tiny = [molecules.Molecule(smiles, 6) for smiles in ("O", "N", "C")]
+    monkeypatch.setattr(generator, "enumerate_molecules", lambda seed: tiny)
+    monkeypatch.setattr(splits, "assign", lambda entries, seed: {"O": "train", "N": "valid", "C": "test"})
+    assert _run(tmp_path) == 0
+    assert generator.main(["merge", "--out", str(tmp_path)]) == 0
+    before = load(tmp_path / "train.npz")
+    explore = ["explore", "--out", str(tmp_path), "--models", "so3krates-gfn2", "sake-gfn2", "--candidates", "12"]
+    assert generator.main([*explore, "--keep", "3"]) == 0
+    explored = load(tmp_path / "explored.npz")
+    assert set(explored.groups) == {"O.O"}
+    assert explored.n_atoms.tolist() == [6, 6, 6]
+    energy, forces = labels.energy_and_forces(explored.numbers[:6], explored.positions[:6])
+    assert explored.energy[0] == pytest.approx(energy, abs=1e-6)
+    np.testing.assert_allclose(explored.forces[:6], forces, atol=1e-5)
+    assert generator.main([*explore, "--keep", "3"]) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert generator.main(["merge", "--out", str(tmp_path), "--overwrite"]) == 0
+    after = load(tmp_path / "train.npz")
+    assert len(after) == len(before) + 3
+    assert set(load(tmp_path / "test.npz").groups) == {"C"}
+
+
+def test_exploration_leaves_held_out_complexes_alone():
+    water = _water_and_ammonia()
+    drawn = exploration.random_complexes(water, {"N.O", "O.O"}, 20, np.random.default_rng(7))
+    assert set(drawn.groups) == {"N.N"}
+    assert np.isnan(drawn.energy).all()
+    both = exploration.random_complexes(water, set(), 40, np.random.default_rng(7))
+    assert set(both.groups) == {"N.N", "N.O", "O.O"}
+    contacts = [_closest(both, i, 3 if both.numbers[both.offsets[i]] == 8 else 4) for i in range(len(both))]
+    assert 0.5 <= min(contacts) < 0.65
+    assert 1.0 < max(contacts) <= 1.15
+
+
+def test_the_most_disputed_are_large_and_not_astray():
+    deviation = np.array([0.1, 3.0, np.nan, 25.0, 1.0, np.inf, 2.0])
+    assert exploration.most_disputed(deviation, 2).tolist() == [1, 6]
+    assert exploration.most_disputed(deviation, 9).tolist() == [0, 1, 4, 6]
+
+
+def _water_and_ammonia() -> Frames:
+    parts = [sampling._relaxed_part(smiles, np.random.default_rng(1)) for smiles in ("O", "N")]
+    numbers, positions = [part[0] for part in parts], [part[1] for part in parts]
+    return Frames.build(numbers, positions, positions, [0.0, 0.0], "GFN2-xTB", groups=["O", "N"])
+
+
+def _closest(frames: Frames, index: int, n_first: int) -> float:
+    """Closest contact between the first atoms and the rest, as a multiple of the van der Waals distance."""
+    one = frames.frame(index)
+    pairs = np.array([(0, i) for i in range(1, n_first)] + [(n_first, i) for i in range(n_first + 1, len(one.numbers))])
+    return geometry.closest_contact(one.numbers, one.positions, pairs)
