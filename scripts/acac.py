@@ -128,16 +128,16 @@ def equivalent_points(rows: list[dict[str, Any]], key: str, error: float) -> flo
 
 
 def as_markdown(rows: list[dict[str, Any]], model: str) -> str:
-    """The page: a table of all runs, and how many points from scratch each fine-tuned run is worth."""
+    """The page: a table of all runs, trained or not, and how many points from scratch each fine-tuned run is worth."""
     lines = [
         f"| run | points | {' | '.join(ERRORS.values())} | parameters | steps | minutes |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for row in rows:
-        errors = " | ".join(f"{row[key]:.1f}" for key in ERRORS)
-        lines.append(
-            f"| {row['run']} | {row['points']} | {errors} | {row['parameters']} | {row['steps']} | {row['minutes']} |"
-        )
+    measured_runs = {row["run"]: row for row in rows}
+    for recipe in recipes(model):
+        row = measured_runs.get(recipe.name)
+        cells = ["not trained", *[""] * 4] if row is None else _cells(row)
+        lines.append(f"| {recipe.name} | {recipe.points} | {' | '.join(cells)} |")
     parts = [INTRODUCTION.format(model=model), "\n".join(lines)]
     worth = [
         f"- {row['points']} points, fine-tuned, have the {label.split(' (')[0]} of {round(same)} points from scratch."
@@ -146,6 +146,10 @@ def as_markdown(rows: list[dict[str, Any]], model: str) -> str:
         if (same := equivalent_points(rows, key, row[key])) is not None
     ]
     return "\n\n".join([*parts, *(["\n".join(worth)] if worth else [])]) + "\n"
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    return [*(f"{row[key]:.1f}" for key in ERRORS), *(str(row[key]) for key in ("parameters", "steps", "minutes"))]
 
 
 def plot(rows: list[dict[str, Any]]) -> Figure:

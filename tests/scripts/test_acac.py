@@ -141,3 +141,9 @@ def test_the_committed_page_is_that_of_the_committed_numbers():
     docs = Path(__file__).parents[2] / "docs"
     rows = json.loads((docs / "acac.json").read_text())
     assert (docs / "acac.md").read_text() == acac.as_markdown(rows, acac.MODEL)
+
+
+def test_a_run_that_is_missing_is_named():
+    docs = Path(__file__).parents[2] / "docs"
+    rows = [row for row in json.loads((docs / "acac.json").read_text()) if row["run"] != "full"]
+    assert "| full | 500 | not trained |" in acac.as_markdown(rows, acac.MODEL)
