@@ -1,4 +1,4 @@
-"""The start of a non-local model: the weights of a local one, the correction switched on."""
+"""The same weights under other settings, as the start of a training."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.training.builders import make_frames
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
-import with_nonlocal
+import same_weights
 
 SO3KRATES = {
     "name": "so3krates",
@@ -38,20 +38,36 @@ def energies(folder):
     return evaluate(load_checkpoint(folder).potential, make_frames()).energy
 
 
-def test_the_weights_are_those_of_the_local_model_and_the_correction_is_on(tmp_path):
+def run(folder, out, *settings):
+    return same_weights.main([str(folder), "--set", *settings, "--out", str(out)])
+
+
+def test_a_local_model_with_the_non_local_correction_on(tmp_path):
     local = model(tmp_path / "local", SO3KRATES)
-    for kappa in ("1e-6", "4.0"):  # with the first, no pair is close enough
-        assert with_nonlocal.main([str(local), "--kappa", kappa, "--out", str(tmp_path / kappa)]) == 0
-    assert energies(tmp_path / "1e-6") == pytest.approx(energies(local), abs=1e-12)
+    for kappa in ("1.0e-6", "4.0"):  # with the first, no pair is close enough
+        assert run(local, tmp_path / kappa, f"nonlocal_kappa={kappa}") == 0
+    assert energies(tmp_path / "1.0e-6") == pytest.approx(energies(local), abs=1e-12)
     assert abs(energies(tmp_path / "4.0") - energies(local)).max() > 1e-4
     checkpoint = load_checkpoint(tmp_path / "4.0")
     assert checkpoint.config.representation["nonlocal_kappa"] == 4.0
     assert "metrics" not in checkpoint.provenance  # the errors of the local model are not its own
 
 
-@pytest.mark.parametrize("representation", [SAKE, {**SO3KRATES, "nonlocal_kappa": 1.0}])
-def test_other_models_are_refused(tmp_path, capsys, representation):
-    other = model(tmp_path / "other", representation)
-    assert with_nonlocal.main([str(other), "--out", str(tmp_path / "out")]) == 1
-    assert "not a local So3krates model" in capsys.readouterr().err
+def test_another_envelope(tmp_path):
+    steep = model(tmp_path / "steep", SAKE)
+    assert run(steep, tmp_path / "mild", "envelope_exponent=3") == 0
+    mild = load_checkpoint(tmp_path / "mild").potential
+    for name, weight in load_checkpoint(steep).potential.named_parameters():
+        assert torch.equal(weight, mild.get_parameter(name))
+    assert abs(energies(tmp_path / "mild") - energies(steep)).max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [(["width=16"], "do not fit"), (["exponent=3"], "exponent"), (["envelope_exponent=2"], "envelope exponent is 2")],
+)
+def test_what_does_not_fit_is_refused(tmp_path, capsys, settings, message):
+    other = model(tmp_path / "other", SAKE)
+    assert run(other, tmp_path / "out", *settings) == 1
+    assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
