@@ -77,6 +77,8 @@ class Trainer:
         Raises `TrainingError` after SIGTERM or Ctrl-C, with the state saved, and for a non-finite loss.
         """
         clock = _Clock(self.progress.seconds, max_minutes)
+        if self.progress.step == 0:
+            self.save(clock)  # a run that is killed before its first checkpoint can be resumed too
         advance = self._prepare(self._epoch(self.progress.epoch)[0])
         with stop_request() as request, self._bar(show_progress) as bar:
             for indices in self._batches_left():

@@ -91,6 +91,20 @@ def test_a_killed_run_resumes_exactly(data_file, tmp_path, uninterrupted):
     assert losses(out) == uninterrupted
 
 
+def test_a_run_killed_before_its_first_checkpoint_resumes(data_file, tmp_path, uninterrupted, monkeypatch):
+    from sakeff.training.loop import Trainer
+
+    def die(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "_count_step", die)
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe(data_file), tmp_path / "run")
+    monkeypatch.undo()
+    run(recipe(data_file), tmp_path / "run", resume=True)
+    assert losses(tmp_path / "run") == uninterrupted
+
+
 def test_sigterm_saves_and_says_how_to_go_on(data_file, tmp_path, uninterrupted, monkeypatch):
     from sakeff.training.loop import Trainer
 
