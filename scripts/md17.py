@@ -127,7 +127,10 @@ def as_markdown(found: dict[str, Any]) -> str:
         cells = [cell for name in ARCHITECTURES for cell in cells_of(found.get(f"{name}-{file}"), name, molecule)]
         lines.append(f"| {molecule} | {' | '.join(cells)} |")
     budgets = [f"- {name}: {one['steps']:,} steps, {one['minutes']:.0f} minutes" for name, one in sorted(found.items())]
-    recipe = "Recipes, with their deviations from the papers: those of the bundled ethanol models. Last stages:"
+    recipe = (
+        "Recipes, with their deviations from the papers: those of the bundled ethanol models, of SAKE on the other\n"
+        "molecules only the first stage. Last stages:"
+    )
     return "\n\n".join([INTRODUCTION, "\n".join(lines), recipe, "\n".join(budgets)]) + "\n"
 
 
