@@ -20,6 +20,13 @@ ROWS = (
 )
 
 
+ERRORS = """## Errors
+
+No stage of the training saw the test set. The validation set chose the weights of the last stage; of several recipes,
+each draws its own, and earlier stages may have trained on it.
+"""
+
+
 def make_card(folder: Path) -> str:
     """Markdown text about the checkpoint in ``folder``. Raises CheckpointError."""
     document = read_document(folder)
@@ -27,7 +34,7 @@ def make_card(folder: Path) -> str:
     parts = [
         f"# {Path(folder).name}\n",
         _facts(document),
-        "## Errors\n\nOn data the model never saw in training.\n",
+        ERRORS,
         _errors(provenance["metrics"]),
         "## Training\n",
         _training(provenance, sorted(path.name for path in Path(folder).glob("recipe*.yaml"))),

@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         parts = parts_of(options.references)
         for model in options.models:
             assess(model, parts, document, options)
-        models = {label(model): document["models"][label(model)] for model in options.models}
+        models = {name: entry for name, entry in document["models"].items() if "pairs" in entry}
         write_plot(options.plot, models, references.read_pairs(options.references))
     except SakeffError as error:
         print(f"Error: {error}", file=sys.stderr)

@@ -75,7 +75,7 @@ def _approach_row(name: str, scans: list[dict[str, Any]]) -> list[str]:
         str(sum(one["hole"] for one in scans)),
         str(sum(one["kink"] for one in scans)),
         str(int((falls > 0).sum())),
-        f"{MEV * falls.max():.0f}",
+        f"{MEV * falls.max():.1f}",
         f"{MEV * total_rmse(scans):.1f}",
     ]
 

@@ -234,9 +234,9 @@ def bond_samples(mol: Chem.Mol, minima: list[np.ndarray], count: int, rng: np.ra
 def bridge_samples(
     numbers: np.ndarray, minima: list[np.ndarray], pairs: np.ndarray, count: int, rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Hydrogen bridges X-H...Y with the hydrogen anywhere from X to Y: how dear it is that a proton goes over.
+    """Hydrogen bridges X-H...Y with the hydrogen anywhere from X to Y: what it costs that a proton goes over.
 
-    Between molecules X...Y is drawn too; within one it stays as it is.
+    The length X...Y is drawn too where it joins two molecules; within one it stays as it is.
     """
     found = [(p, bridge) for p in minima for bridge in geometry.hydrogen_bridges(numbers, p, pairs)]
     frames = []
