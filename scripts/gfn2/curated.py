@@ -105,10 +105,11 @@ OC1CNCC1O OCC1NCC(O)C1O CC1OC(O)C(O)C1O CC1OCC(O)C1O
 
 CURATED = SMALL + RINGS + SUBSTITUTED_RINGS
 
-# what a chain of alanines is made of: the backbone around one residue, and hydrogen bonds between amides
+# what a chain of alanines is made of: the backbone around one or two residues, and hydrogen bonds between amides
 RESIDUES = _smiles("""
 CC(=O)NC(C)C(=O)NC CC(=O)NC(C)C(N)=O O=CNC(C)C(=O)NC O=CNC(C)C(N)=O CC(=O)NCC(=O)NC O=CNC(C)C(=O)NCC=O
-CC(NC=O)C(=O)NCC(N)=O CC(=O)NCC(=O)NCC(N)=O
+CC(NC=O)C(=O)NCC(N)=O CC(=O)NCC(=O)NCC(N)=O O=CNCC(=O)NC(C)C(N)=O O=CNCC(=O)NC(C)C=O
+CC(N)C(=O)NC(C)C=O NCC(=O)NCC(=O)NCC=O O=CNC(C)C(=O)NCC CC(=O)NC(C)C(=O)O
 """)
 AMIDE_COMPLEXES = _smiles("""
 NC=O.NC=O NC=O.NC=O.NC=O CNC=O.CNC=O CNC=O.NC=O CC(N)=O.CC(N)=O CC(N)=O.NC=O CC(=O)NC.NC=O CC(=O)NC.CNC=O

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from ase.data import covalent_radii, vdw_radii
 from rdkit import Chem
-from rdkit.Chem import AllChem
+from rdkit.Chem import AllChem, rdMolTransforms
 from scipy.sparse.csgraph import shortest_path
 from scipy.spatial.transform import Rotation
+
+Dihedral = tuple[int, int, int, int]  # atoms, in the order of the chain
 
 STRETCHED = 1.45  # a bond is broken beyond this multiple of the covalent radii
 TOUCHING = 1.15  # two atoms without a bond have reacted below this multiple
@@ -97,6 +99,27 @@ def turn(mol: Chem.Mol, positions: np.ndarray, bond: tuple[int, int], angle: flo
     turned = positions.copy()
     turned[moving] = origin + rotation.apply(positions[moving] - origin)
     return turned
+
+
+def backbone(mol: Chem.Mol) -> tuple[list[Dihedral], list[Dihedral]]:
+    """Atoms of every phi, C(=O)-N-CA-C(=O), and psi, N-CA-C-X, of a peptide; X is what is opposite to the oxygen.
+
+    A terminal aldehyde has its hydrogen there.
+    """
+    phi = mol.GetSubstructMatches(Chem.MolFromSmarts("[CX3](=O)[NX3][CX4][CX3](=O)"))
+    psi = mol.GetSubstructMatches(Chem.MolFromSmarts("[NX3][CX4][CX3](=O)[!C]"))
+    return [(c, n, ca, c2) for c, _, n, ca, c2, _ in phi], [(n, ca, c, x) for n, ca, c, _, x in psi]
+
+
+def set_dihedral(mol: Chem.Mol, positions: np.ndarray, atoms: Dihedral, degrees: float) -> np.ndarray:
+    """Turn what is behind the middle bond until the dihedral has this value."""
+    turned = Chem.Mol(mol)
+    turned.RemoveAllConformers()
+    conformer = Chem.Conformer(mol.GetNumAtoms())
+    conformer.SetPositions(np.ascontiguousarray(positions))
+    turned.AddConformer(conformer)
+    rdMolTransforms.SetDihedralDeg(turned.GetConformer(), *atoms, degrees)
+    return turned.GetConformer().GetPositions()
 
 
 def scale_bond(mol: Chem.Mol, positions: np.ndarray, bond: tuple[int, int], factor: float) -> np.ndarray:

@@ -16,6 +16,7 @@ MAX_ATOMS = 23  # hydrogens included
 WALL_FRAMES = 1440
 THOROUGH_FRAMES = 480
 PATH_FRAMES = 1200
+STRAND_FRAMES = 2400
 BRIDGE_FRAMES = 480
 RELEVANT_FRAMES = 120
 FRAMES = 40
@@ -55,14 +56,15 @@ _HETERO_PAIR = Chem.MolFromSmarts("[#7,#8;!a]-[#7,#8;!a]")
 class Molecule:
     """One entry of the data set: canonical SMILES without stereo marks (`.` joins the parts of a complex).
 
-    `path_frames` and `bridge_frames` are added to `frames`: the former lie along relaxations of conformers with turned
-    rotors, the latter have the hydrogen of a hydrogen bridge anywhere between its two heavy atoms.
+    `path_frames`, `strand_frames` and `bridge_frames` come on top of `frames`: along relaxations of turned rotors;
+    along relaxations of stretched backbones; with the hydrogen of a bridge anywhere between its heavy atoms.
     """
 
     smiles: str
     frames: int
     closest: float = CLOSEST
     path_frames: int = 0
+    strand_frames: int = 0
     bridge_frames: int = 0
 
     @property
@@ -152,7 +154,10 @@ def _with_thorough(entries: list[Molecule]) -> list[Molecule]:
     ordinary = {entry.smiles for entry in entries if entry.frames == FRAMES}
     walls = _unique(_pairs(curated.WALL_PARTNERS), ordinary)
     chosen = [Molecule(smiles, WALL_FRAMES, CLOSEST_OF_WALLS) for smiles in walls]
-    chosen += [Molecule(s, THOROUGH_FRAMES, path_frames=PATH_FRAMES) for s in _unique(curated.RESIDUES, ordinary)]
+    chosen += [
+        Molecule(smiles, THOROUGH_FRAMES, path_frames=PATH_FRAMES, strand_frames=STRAND_FRAMES)
+        for smiles in _unique(curated.RESIDUES, ordinary)
+    ]
     chosen += [Molecule(smiles, THOROUGH_FRAMES) for smiles in _unique(curated.AMIDE_COMPLEXES, ordinary)]
     bridged = _unique(curated.BRIDGES, ordinary | {entry.smiles for entry in chosen})
     chosen += [Molecule(smiles, RELEVANT_FRAMES, bridge_frames=BRIDGE_FRAMES) for smiles in bridged]

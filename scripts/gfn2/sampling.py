@@ -22,6 +22,8 @@ SAVE_EVERY = 15  # steps of dynamics
 BRIDGE_LENGTHS = (2.3, 3.1)  # Angstrom, between the heavy atoms of a hydrogen bridge
 BRIDGE_END = 0.95  # Angstrom, how near the hydrogen comes to either of them
 PATH_STEPS = (3, 8, 15, 30)  # of a relaxation that are kept: bonds and angles settle first, then the rotors drift
+STRAND = ((-170.0, -70.0), (110.0, 190.0))  # degrees, phi and psi of the stretched backbones of a peptide
+STRAND_STEPS = tuple(range(3, 31, 3))  # more of a relaxation than of other paths: the valley is soft, and long
 STIFFNESS_FLOOR = 0.5  # eV/Angstrom^2 per unit mass: softer modes would be driven apart
 
 
@@ -78,6 +80,7 @@ def sample_molecule(molecule: Molecule, rng: np.random.Generator) -> tuple[np.nd
     samples += [Sample(p) for p in torsion_samples(mol, numbers, minima, plan.torsions, rng)]
     samples += [Sample(p, intact=False) for p in bond_samples(mol, minima, plan.bonds, rng)]
     samples += [Sample(p) for p in torsion_paths(mol, numbers, minima, molecule.path_frames, rng)]
+    samples += [Sample(p) for p in strand_paths(mol, numbers, minima, molecule.strand_frames, rng)]
     samples += [Sample(p, intact=False) for p in bridge_samples(numbers, minima, pairs, molecule.bridge_frames, rng)]
     return numbers, pairs, samples
 
@@ -212,11 +215,30 @@ def torsion_paths(
     mol: Chem.Mol, numbers: np.ndarray, minima: list[np.ndarray], count: int, rng: np.random.Generator
 ) -> list[np.ndarray]:
     """The low-energy surface of the rotors: short relaxations of minima with their rotors turned at random."""
-    frames: list[np.ndarray] = []
-    for start in torsion_samples(mol, numbers, minima, -(-count // len(PATH_STEPS)), rng):
-        path = relaxation(numbers, start, steps=max(PATH_STEPS))
-        frames += [path[step] for step in PATH_STEPS if step < len(path)]
-    return frames[:count]
+    starts = torsion_samples(mol, numbers, minima, -(-count // len(PATH_STEPS)), rng)
+    return _along_relaxations(numbers, starts, PATH_STEPS)[:count]
+
+
+def strand_paths(
+    mol: Chem.Mol, numbers: np.ndarray, minima: list[np.ndarray], count: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Short relaxations of peptides with every phi and psi at random in `STRAND`.
+
+    The energy hardly changes over that region, so a model's small errors there add up along an extended chain.
+    """
+    starts = []
+    for _ in range(-(-count // len(STRAND_STEPS))):
+        positions = minima[rng.integers(len(minima))]
+        for atoms, angles in zip(geometry.backbone(mol), STRAND, strict=True):
+            for dihedral in atoms:
+                positions = geometry.set_dihedral(mol, positions, dihedral, rng.uniform(*angles))
+        starts.append(positions)
+    return _along_relaxations(numbers, starts, STRAND_STEPS)[:count]
+
+
+def _along_relaxations(numbers: np.ndarray, starts: list[np.ndarray], steps: tuple[int, ...]) -> list[np.ndarray]:
+    paths = (relaxation(numbers, start, max(steps)) for start in starts)
+    return [path[step] for path in paths for step in steps if step < len(path)]
 
 
 def bond_samples(mol: Chem.Mol, minima: list[np.ndarray], count: int, rng: np.random.Generator) -> list[np.ndarray]:

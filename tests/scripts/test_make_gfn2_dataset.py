@@ -13,6 +13,7 @@ pytest.importorskip("tblite", reason="tblite is not installed (extra [data])")
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
 import make_gfn2_dataset as generator
+from ase import Atoms
 from gfn2 import curated, exploration, geometry, labels, molecules, sampling, splits
 from rdkit import Chem
 
@@ -78,6 +79,7 @@ def test_walls_residues_amides_and_bridges_are_sampled_thoroughly(entries):
     thorough = {entry.smiles for entry in entries if entry.frames == molecules.THOROUGH_FRAMES}
     residues = {entry.smiles for entry in entries if entry.path_frames == molecules.PATH_FRAMES}
     assert residues == {molecules.canonical(smiles) for smiles in curated.RESIDUES} <= thorough
+    assert residues == {entry.smiles for entry in entries if entry.strand_frames == molecules.STRAND_FRAMES}
     bridged = {entry.smiles for entry in entries if entry.bridge_frames == molecules.BRIDGE_FRAMES}
     assert bridged == {molecules.canonical(smiles) for smiles in curated.BRIDGES}
     ordinary = {entry.smiles for entry in entries if entry.frames == molecules.FRAMES}
@@ -163,6 +165,33 @@ def test_paths_of_turned_rotors_lead_downhill():
     energies = [labels.energy_and_forces(numbers, positions)[0] for positions in frames[:2]]
     assert energies[0] > energies[1]
     assert sampling.torsion_paths(mol, numbers, [minimum], 0, np.random.default_rng(4)) == []
+
+
+def test_strands_have_their_backbone_stretched():
+    mol, (start,) = geometry.embed("CC(N)C(=O)NC(C)C=O", 1, 3)
+    numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()])
+    phis, psis = geometry.backbone(mol)
+    assert (len(phis), len(psis)) == (1, 2)
+    assert [numbers[list(atoms)].tolist() for atoms in phis] == [[6, 7, 6, 6]]
+    assert sorted(numbers[list(atoms)].tolist() for atoms in psis) == [[7, 6, 6, 1], [7, 6, 6, 7]]
+    kept = len(sampling.STRAND_STEPS)
+    frames = sampling.strand_paths(mol, numbers, [start], 3 * kept, np.random.default_rng(4))
+    assert 2 * kept < len(frames) <= 3 * kept
+    for atoms, (low, high) in [(atoms, sampling.STRAND[0]) for atoms in phis] + [(a, sampling.STRAND[1]) for a in psis]:
+        angles = np.array([Atoms(numbers, positions).get_dihedral(*atoms) for positions in frames])
+        drift = np.abs((angles - (low + high) / 2 + 180) % 360 - 180) - (high - low) / 2
+        assert drift.max() < 25  # degrees, on the way downhill
+
+
+def test_setting_a_dihedral_moves_only_what_is_behind_it():
+    mol, (start,) = geometry.embed("CC(=O)NC(C)C(=O)NC", 1, 3)
+    ((atoms,), _) = geometry.backbone(mol)
+    turned = geometry.set_dihedral(mol, start, atoms, -140.0)
+    made = Atoms([1] * len(turned), turned)
+    assert made.get_dihedral(*atoms) == pytest.approx(220.0, abs=1e-6)
+    np.testing.assert_allclose(turned[list(atoms[:3])], start[list(atoms[:3])], atol=1e-9)
+    for pair in geometry.bonds(mol):
+        assert made.get_distance(*pair) == pytest.approx(np.linalg.norm(start[pair[0]] - start[pair[1]]), abs=1e-9)
 
 
 def test_bridges_carry_their_hydrogen_from_one_end_to_the_other():
