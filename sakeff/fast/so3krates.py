@@ -6,10 +6,11 @@ What is different, and why:
   output biases of the spherical filters added;
 - queries, keys and values of a layer are one matrix product, and the learned coupling is one fixed matrix;
 - a layer is two steps, one on pairs (``PairAttention``) and one on atoms (``FastInteraction``), and each has a twin
-  that is one operator (``fast.so3krates_native``).
+  that is one operator (``fast.so3krates_native``);
+- the non-local correction (``FarAttention``) passes by the pairs whose weight is exactly zero, which are most.
 
-Only the local model with constant normalisation and the polynomial (C2) envelope has this form;
-``FastSo3krates.supports`` says so.
+Only models with constant normalisation and the polynomial (C2) envelope have this form; ``FastSo3krates.supports``
+says so.
 """
 
 import copy
@@ -23,6 +24,7 @@ from sakeff.fast.table import RadialTable, tabulate
 from sakeff.nn.cutoffs import PolynomialEnvelope
 from sakeff.nn.sphc import CrossDegreeCoupling
 from sakeff.nn.spherical import SphericalHarmonics
+from sakeff.ops import segment_sum
 from sakeff.representations.so3krates import (
     AtomwiseInteraction,
     AttentionCoefficients,
@@ -32,6 +34,7 @@ from sakeff.representations.so3krates import (
     So3kratesLayer,
     SphericalFilter,
 )
+from sakeff.representations.sphc_nonlocal import SphericalNeighbourhood
 from sakeff.types import Edges, Features
 
 
@@ -172,18 +175,61 @@ class FastInteraction(nn.Module):
         return [scalars + increments[0], sphc + increments[1]]
 
 
+class FarAttention(nn.Module):
+    """The non-local correction (eq. 14): the attention of the SPHC over pairs that are near in SPHC space.
+
+    Most weights are exactly zero. What follows is done for the others alone.
+    """
+
+    def __init__(self, neighbourhood: SphericalNeighbourhood, attention: PairAttention) -> None:
+        """``attention`` is that of the same layer; the correction has no parameters of its own."""
+        super().__init__()
+        self.neighbourhood = neighbourhood
+        self.attention = attention
+        self.harmonics = SphericalHarmonics(attention.degrees)
+
+    def forward(self, scalars: Tensor, sphc: Tensor, edges: Edges) -> Tensor:
+        """Features (N, F), SPHC (N, M) and all directed pairs to the increment of the SPHC (N, M)."""
+        attention, width = self.attention, self.attention.width
+        pairs = self.near(sphc, edges)
+        projected = nn.functional.linear(scalars, attention.projection[3 * width :])
+        query = projected[:, :width].index_select(0, pairs.centre)
+        key = projected[:, width:].index_select(0, pairs.other)
+        filters = attention.filters(sphc, pairs)[1]
+        alpha = attention.coefficients(query, key, filters, pairs.envelope, len(attention.degrees))
+        message = alpha.index_select(1, attention.degree_of_order) * pairs.harmonics
+        return segment_sum(message, pairs.centre, sphc.shape[0])
+
+    def near(self, sphc: Tensor, edges: Edges) -> Pairs:
+        """The directed pairs that have a weight, which takes the place of the envelope."""
+        centre, other, vector = edges.centre, edges.other, edges.vector
+        weight = self.neighbourhood(sphc, centre, other)
+        if weight.is_cpu:  # elsewhere the host would wait for their number, and CUDA graphs have one shape
+            chosen = torch.nonzero(weight.detach()).squeeze(-1)
+            centre, other = centre.index_select(0, chosen), other.index_select(0, chosen)
+            vector, weight = vector.index_select(0, chosen), weight.index_select(0, chosen)
+        distance = torch.linalg.vector_norm(vector, dim=-1)
+        return Pairs(centre, other, distance, weight, self.harmonics(vector / distance.unsqueeze(-1)))
+
+
 class FastLayer(nn.Module):
     """One message-passing layer."""
 
-    def __init__(self, attention: PairAttention, interaction: FastInteraction) -> None:
+    def __init__(
+        self, attention: PairAttention, neighbourhoods: List[SphericalNeighbourhood], interaction: FastInteraction
+    ) -> None:
         super().__init__()
         self.attention = attention
+        self.far = nn.ModuleList([FarAttention(one, attention) for one in neighbourhoods])
         self.interaction = interaction
 
-    def forward(self, scalars: Tensor, sphc: Tensor, pairs: Pairs) -> List[Tensor]:
-        """Features (N, F) and SPHC (N, M) to their next values."""
+    def forward(self, scalars: Tensor, sphc: Tensor, pairs: Pairs, edges: List[Edges]) -> List[Tensor]:
+        """Features (N, F) and SPHC (N, M) to their next values; ``edges`` is one for each request."""
         moved = self.attention(scalars, sphc, pairs)
-        next_values: List[Tensor] = self.interaction(moved[0], moved[1])
+        next_sphc = moved[1]
+        for far in self.far:
+            next_sphc = next_sphc + far(scalars, sphc, edges[1])
+        next_values: List[Tensor] = self.interaction(moved[0], next_sphc)
         return next_values
 
 
@@ -199,12 +245,16 @@ class FastSo3krates(nn.Module):
         self.width = reference.width
         self.cutoff = reference.cutoff
         self.symmetry = reference.symmetry
-        self.is_local = True
+        self.is_local = reference.is_local
         mean_neighbours = float(reference.normalisation.mean_neighbours)
         self.geometry = PairGeometry(degrees, reference.envelope, mean_neighbours)
         self.register_buffer("vector_orders", reference.vector_orders.clone(), persistent=False)
         layers = [
-            FastLayer(pair_attention(reference, layer, tolerance), FastInteraction(layer.interaction))
+            FastLayer(
+                pair_attention(reference, layer, tolerance),
+                [copy.deepcopy(neighbourhood) for neighbourhood in layer.far],
+                FastInteraction(layer.interaction),
+            )
             for layer in reference.layers
         ]
         self.layers = nn.ModuleList(layers)
@@ -214,24 +264,23 @@ class FastSo3krates(nn.Module):
         """Whether a representation has this form."""
         return (
             isinstance(reference, So3krates)
-            and reference.is_local
             and isinstance(reference.normalisation, ConstantNormalisation)
             and isinstance(reference.envelope, PolynomialEnvelope)
         )
 
     def requests(self) -> List[float]:
-        """One list, up to the cutoff."""
-        return [self.cutoff]
+        """The local cutoff, and all pairs if the non-local correction is in use."""
+        return [self.cutoff] if self.is_local else [self.cutoff, float("inf")]
 
     def forward(self, features: Features, edges: List[Edges]) -> Features:
-        """Features (N, F) and one ``Edges`` to features (N, F)."""
+        """Features (N, F) and one ``Edges`` per request to features (N, F)."""
         chosen = half_of(edges[0].reverse)
         centre, other = edges[0].centre.index_select(0, chosen), edges[0].other.index_select(0, chosen)
         scalars = features.scalars
         geometry = self.geometry(edges[0].vector.index_select(0, chosen), centre, other, scalars.shape[0])
         pairs, sphc = Pairs(centre, other, geometry[0], geometry[1], geometry[2]), geometry[3]
         for layer in self.layers:
-            updated = layer(scalars, sphc, pairs)
+            updated = layer(scalars, sphc, pairs, edges)
             scalars, sphc = updated[0], updated[1]
         columns = sphc.index_select(1, self.vector_orders)
         return Features(scalars, columns.view(sphc.shape[0], self.vector_orders.shape[0] // 3, 3))

@@ -95,6 +95,6 @@ def enlivened(potential, features=2.0, push=2.5, force=2.0):
 
 
 RANDOM = list(ARCHITECTURES)
-FAST = ["sake", "so3krates", "so3krates-so3"]  # those with a fast path
+FAST = ["sake", "so3krates", "so3krates-so3", "so3krates-nonlocal"]  # those with a fast path
 TRAINED = list_models()
 TRAINED_FAST = [name for name in TRAINED if fast_form(load_potential(name).representation) is not None]

@@ -67,6 +67,6 @@ def test_both_files_are_written_and_the_better_one_is_opened(tmp_path):
 
 
 def test_a_model_without_a_fast_path_is_one_file(tmp_path):
-    potential = make_potential(ARCHITECTURES["so3krates-nonlocal"].representation)
+    potential = make_potential(ARCHITECTURES["sinet"].representation)
     assert export_both(potential, tmp_path / "program.pt", {}) == [tmp_path / "program.pt"]
     assert load_program(tmp_path / "program.pt").header.kernels == "reference"

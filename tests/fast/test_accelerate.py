@@ -10,12 +10,12 @@ from sakeff.fast import build
 from sakeff.fast.accelerate import KERNELS, accelerate
 from sakeff.fast.build import operators_available
 from sakeff.fast.so3krates import half_of
+from sakeff.types import join_systems
 from tests.contract.architectures import ARCHITECTURES, FAST, SAKE, SO3KRATES, random_case
 from tests.helpers import atom, ethanol, evaluate, make_potential, random_numbers, structure, triclinic_box
 
 needs_compiler = pytest.mark.skipif(not operators_available(), reason="the C++ operators cannot be compiled here")
 PATHS = ["torch", pytest.param("native", marks=needs_compiler)]
-SYSTEMS = {"open": ethanol, "triclinic": triclinic_box, "one atom": atom}
 
 
 def crowd(n=90, spacing=1.5):
@@ -24,13 +24,16 @@ def crowd(n=90, spacing=1.5):
     return structure([(1, 6, 7, 8)[i % 4] for i in range(n)], spacing * grid + 0.2 * random_numbers(3, n, 3))
 
 
+STRUCTURES = [(name, make) for name in FAST for make in (ethanol, atom, crowd)]
+STRUCTURES += [(name, triclinic_box) for name in FAST if "nonlocal" not in name]  # which takes open structures alone
+
+
 def relative(one, two):
     return float((one - two).abs().max() / two.abs().max().clamp(min=1.0))
 
 
 @pytest.mark.parametrize("kernels", PATHS)
-@pytest.mark.parametrize("make", [*SYSTEMS.values(), crowd])
-@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize(("name", "make"), STRUCTURES)
 def test_float64_equals_the_reference(name, make, kernels):
     """1e-8 where radial functions are tabulated (So3krates), rounding where nothing is (SAKE)."""
     potential, system = random_case(name).potential, make()
@@ -61,6 +64,21 @@ def test_operators_equal_their_twins(name):
     native = evaluate(accelerate(potential, "native", torch.float64).potential, system)
     assert relative(native.forces, twin.forces) < 1e-11
     assert relative(native.atomic_energy, twin.atomic_energy) < 1e-12
+
+
+@pytest.mark.parametrize("kernels", PATHS)
+def test_only_pairs_with_a_weight_are_visited_by_the_nonlocal_correction(kernels):
+    """In a crowd most weights are exactly zero; structures of a batch do not see each other."""
+    potential, alone, second = random_case("so3krates-nonlocal").potential, crowd(60), ethanol()
+    fast = accelerate(potential, kernels, torch.float64).potential
+    far = fast.representation.layers[-1].far[0]
+    visited = []
+    far.harmonics.register_forward_pre_hook(lambda _, inputs: visited.append(len(inputs[0])))
+    found = evaluate(fast, alone)
+    assert 0 < visited[0] < 0.6 * 60 * 59
+    both = evaluate(fast, join_systems([alone, second]))
+    assert relative(both.forces[:60], found.forces) < 1e-11
+    assert relative(both.forces[60:], evaluate(fast, second).forces) < 1e-11
 
 
 @needs_compiler
@@ -105,7 +123,7 @@ def test_the_potential_itself_is_left_alone():
 
 
 def test_architectures_without_a_fast_path_stay_as_they_are():
-    potential = make_potential(ARCHITECTURES["so3krates-nonlocal"].representation)
+    potential = make_potential(ARCHITECTURES["sinet"].representation)
     made = accelerate(potential, "auto", torch.float64)
     assert made.kernels == "reference"
     assert "no fast path" in made.reason

@@ -27,8 +27,9 @@ PAPER_SIZE = {
         "name": "sake", "width": 64, "layers": 6, "heads": 4, "coefficients": 64, "cutoff": 5.0, "basis_size": 50,
     },
 }  # fmt: skip
-TRAINED = ["so3krates-gfn2", "sake-gfn2"]
-STRUCTURES = ["riboflavin", "ala10_helix", "water box"]
+OPEN = ["riboflavin", "ala10_helix"]
+CASES = [(model, name) for model in [*PAPER_SIZE, "so3krates-gfn2", "sake-gfn2"] for name in [*OPEN, "water box"]]
+CASES += [("so3krates-nonlocal-gfn2", name) for name in OPEN]
 
 
 @functools.cache
@@ -57,8 +58,7 @@ def reference(model, name):
 
 
 @pytest.mark.parametrize("kernels", PATHS)
-@pytest.mark.parametrize("name", STRUCTURES)
-@pytest.mark.parametrize("model", [*PAPER_SIZE, *TRAINED])
+@pytest.mark.parametrize(("model", "name"), CASES)
 def test_float32(model, name, kernels):
     fast = accelerate(potential_of(model), kernels, torch.float32).potential
     found, expected = evaluate(fast, structure(name)), reference(model, name)
@@ -67,8 +67,7 @@ def test_float32(model, name, kernels):
 
 
 @pytest.mark.parametrize("kernels", PATHS)
-@pytest.mark.parametrize("name", STRUCTURES)
-@pytest.mark.parametrize("model", [*PAPER_SIZE, *TRAINED])
+@pytest.mark.parametrize(("model", "name"), CASES)
 def test_float64(model, name, kernels):
     fast = accelerate(potential_of(model), kernels, torch.float64).potential
     found, expected = evaluate(fast, structure(name)), reference(model, name)
