@@ -83,6 +83,8 @@ def use_operators(representation: nn.Module) -> None:
         for layer in representation.layers:
             layer.attention = NativePairAttention(layer.attention)
             layer.interaction = NativeInteraction(layer.interaction, degrees)
+            for far in layer.far:
+                far.geometry = representation.geometry
     else:
         if NativeEdgeEnvelope.supports(representation.envelope):
             representation.envelope = NativeEdgeEnvelope(representation.envelope)

@@ -181,12 +181,12 @@ class FarAttention(nn.Module):
     Most weights are exactly zero. What follows is done for the others alone.
     """
 
-    def __init__(self, neighbourhood: SphericalNeighbourhood, attention: PairAttention) -> None:
+    def __init__(self, neighbourhood: SphericalNeighbourhood, attention: PairAttention, geometry: PairGeometry) -> None:
         """``attention`` is that of the same layer; the correction has no parameters of its own."""
         super().__init__()
         self.neighbourhood = neighbourhood
         self.attention = attention
-        self.harmonics = SphericalHarmonics(attention.degrees)
+        self.geometry = geometry
 
     def forward(self, scalars: Tensor, sphc: Tensor, edges: Edges) -> Tensor:
         """Features (N, F), SPHC (N, M) and all directed pairs to the increment of the SPHC (N, M)."""
@@ -208,19 +208,18 @@ class FarAttention(nn.Module):
             chosen = torch.nonzero(weight.detach()).squeeze(-1)
             centre, other = centre.index_select(0, chosen), other.index_select(0, chosen)
             vector, weight = vector.index_select(0, chosen), weight.index_select(0, chosen)
-        distance = torch.linalg.vector_norm(vector, dim=-1)
-        return Pairs(centre, other, distance, weight, self.harmonics(vector / distance.unsqueeze(-1)))
+        geometry = self.geometry(vector, centre, other, sphc.shape[0])
+        return Pairs(centre, other, geometry[0], weight, geometry[2])
 
 
 class FastLayer(nn.Module):
     """One message-passing layer."""
 
-    def __init__(
-        self, attention: PairAttention, neighbourhoods: List[SphericalNeighbourhood], interaction: FastInteraction
-    ) -> None:
+    def __init__(self, attention: PairAttention, far: List[FarAttention], interaction: FastInteraction) -> None:
+        """``far`` is the non-local correction, or nothing."""
         super().__init__()
         self.attention = attention
-        self.far = nn.ModuleList([FarAttention(one, attention) for one in neighbourhoods])
+        self.far = nn.ModuleList(far)
         self.interaction = interaction
 
     def forward(self, scalars: Tensor, sphc: Tensor, pairs: Pairs, edges: List[Edges]) -> List[Tensor]:
@@ -249,15 +248,11 @@ class FastSo3krates(nn.Module):
         mean_neighbours = float(reference.normalisation.mean_neighbours)
         self.geometry = PairGeometry(degrees, reference.envelope, mean_neighbours)
         self.register_buffer("vector_orders", reference.vector_orders.clone(), persistent=False)
-        layers = [
-            FastLayer(
-                pair_attention(reference, layer, tolerance),
-                [copy.deepcopy(neighbourhood) for neighbourhood in layer.far],
-                FastInteraction(layer.interaction),
-            )
-            for layer in reference.layers
-        ]
-        self.layers = nn.ModuleList(layers)
+        self.layers = nn.ModuleList()
+        for layer in reference.layers:
+            attention = pair_attention(reference, layer, tolerance)
+            far = [FarAttention(neighbourhood, attention, self.geometry) for neighbourhood in layer.far]
+            self.layers.append(FastLayer(attention, far, FastInteraction(layer.interaction)))
 
     @staticmethod
     def supports(reference: nn.Module) -> bool:

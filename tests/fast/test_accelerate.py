@@ -71,11 +71,11 @@ def test_only_pairs_with_a_weight_are_visited_by_the_nonlocal_correction(kernels
     """In a crowd most weights are exactly zero; structures of a batch do not see each other."""
     potential, alone, second = random_case("so3krates-nonlocal").potential, crowd(60), ethanol()
     fast = accelerate(potential, kernels, torch.float64).potential
-    far = fast.representation.layers[-1].far[0]
     visited = []
-    far.harmonics.register_forward_pre_hook(lambda _, inputs: visited.append(len(inputs[0])))
+    geometry = fast.representation.layers[-1].far[0].geometry
+    geometry.register_forward_pre_hook(lambda _, inputs: visited.append(len(inputs[0])))
     found = evaluate(fast, alone)
-    assert 0 < visited[0] < 0.6 * 60 * 59
+    assert 0 < visited[-1] < 0.6 * 60 * 59
     both = evaluate(fast, join_systems([alone, second]))
     assert relative(both.forces[:60], found.forces) < 1e-11
     assert relative(both.forces[60:], evaluate(fast, second).forces) < 1e-11
