@@ -3,6 +3,7 @@
     python scripts/make_gfn2_dataset.py generate --out gfn2data --workers 2     # resumable; one shard per molecule
     python scripts/make_gfn2_dataset.py merge --out gfn2data                    # train.npz, valid.npz, test.npz
     python scripts/make_gfn2_dataset.py explore --out gfn2data --models so3krates-gfn2 sake-gfn2     # then merge again
+    python scripts/make_gfn2_dataset.py focus --out gfn2data                    # focus.npz: half of it backbones
     python scripts/make_gfn2_dataset.py list                                    # what would be made
 
 `merge` works at any time, on the shards there are. A molecule is on the same side of the split every time.
@@ -25,8 +26,8 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"  # before numpy and tblite load: parallelism is over molecules
 
 import numpy as np
-from gfn2 import exploration, labels, sampling, splits
-from gfn2.molecules import SEED, Molecule, enumerate_molecules, is_allowed, scaffold
+from gfn2 import curated, exploration, labels, sampling, splits
+from gfn2.molecules import SEED, Molecule, canonical, enumerate_molecules, is_allowed, scaffold
 from tqdm import tqdm
 
 from sakeff.data.frames import Frames, concatenate, load
@@ -37,6 +38,7 @@ MAX_FORCE = 30.0  # eV/Angstrom
 SPLITS = ("train", "valid", "test")
 SAMPLE_FRAMES = 200
 EXPLORED = "explored.npz"
+FOCUS = "focus.npz"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -144,6 +146,19 @@ def merge(options: argparse.Namespace) -> int:
     return 0
 
 
+def focus(options: argparse.Namespace) -> int:
+    """All training frames of backbones of peptides, and as many of everything else, so that nothing is forgotten."""
+    target = options.out / FOCUS
+    refuse_existing(target, options.overwrite)
+    train = load(options.out / "train.npz")
+    backbone = np.isin(train.groups, [canonical(smiles) for smiles in curated.RESIDUES])
+    rest = np.random.default_rng(options.seed).permutation(np.flatnonzero(~backbone))[: int(backbone.sum())]
+    frames = train.select(np.sort(np.concatenate([np.flatnonzero(backbone), rest])))
+    frames.save(target, overwrite=options.overwrite)
+    print(f"{len(frames)} frames, {int(backbone.sum())} of them of backbones; sha256 {frames.sha256()}")
+    return 0
+
+
 def summarise(merged: dict[str, Frames], options: argparse.Namespace) -> dict:
     """Molecules, scaffolds, frames, force scale and content hash of each split, and what was dropped on the way."""
     dropped: Counter[str] = Counter()
@@ -212,14 +227,15 @@ def _parser() -> argparse.ArgumentParser:
     more.add_argument("--candidates", type=int, default=20_000, help="random complexes")
     more.add_argument("--keep", type=int, default=3_000, help="the most disputed of them, to be labelled")
     gather = commands.add_parser("merge", help="gather the shards into train.npz, valid.npz and test.npz")
-    for command, action in ((make, generate), (more, explore), (gather, merge)):
+    nearer = commands.add_parser("focus", help="write the training set of a last stage: half of it backbones")
+    for command, action in ((make, generate), (more, explore), (gather, merge), (nearer, focus)):
         command.add_argument("--out", type=Path, required=True, help="folder of the data set")
         command.set_defaults(action=action)
     listing = commands.add_parser("list", help="print the entries and their split")
     listing.set_defaults(action=show)
-    for command in (more, gather):
+    for command in (more, gather, nearer):
         command.add_argument("--overwrite", action="store_true", help="replace what an earlier call wrote")
-    for command in (make, more, gather, listing):
+    for command in (make, more, gather, nearer, listing):
         command.add_argument("--seed", type=int, default=SEED)
     return parser
 

@@ -302,6 +302,21 @@ def test_explore_labels_what_models_dispute_and_merge_trains_on_it(tmp_path, mon
     assert set(load(tmp_path / "test.npz").groups) == {"C"}
 
 
+def test_focus_is_half_backbones_and_half_anything_else(tmp_path, capsys):
+    backbone = molecules.canonical(curated.RESIDUES[0])
+    names = np.array(["O", "N", "C.O", backbone, "O.O", "CO"])
+    positions, forces = np.random.default_rng(1).normal(size=(2, 6, 3, 3))
+    train = Frames.build([np.array([8, 1, 1])] * 6, positions, forces, np.arange(6.0), "a level", groups=names)
+    train.save(tmp_path / "train.npz")
+    assert generator.main(["focus", "--out", str(tmp_path)]) == 0
+    focused = load(tmp_path / "focus.npz")
+    assert len(focused) == 2
+    assert set(names) > set(focused.groups) > {backbone}
+    assert "1 of them of backbones" in capsys.readouterr().out
+    assert generator.main(["focus", "--out", str(tmp_path)]) == 1
+    assert "exists already" in capsys.readouterr().err
+
+
 def test_exploration_leaves_held_out_complexes_alone():
     water = _water_and_ammonia()
     drawn = exploration.random_complexes(water, {"N.O", "O.O"}, 20, np.random.default_rng(7))
