@@ -192,6 +192,8 @@ class FarAttention(nn.Module):
         """Features (N, F), SPHC (N, M) and all directed pairs to the increment of the SPHC (N, M)."""
         attention, width = self.attention, self.attention.width
         pairs = self.near(sphc, edges)
+        if pairs.centre.shape[0] == 0:  # so it is in the first layer, where SPHC are short and alike
+            return torch.zeros_like(sphc)
         projected = nn.functional.linear(scalars, attention.projection[3 * width :])
         query = projected[:, :width].index_select(0, pairs.centre)
         key = projected[:, width:].index_select(0, pairs.other)
