@@ -244,9 +244,9 @@ class FastSo3krates(nn.Module):
         super().__init__()
         degrees = reference.harmonics.degrees
         self.width = reference.width
-        self.cutoff = reference.cutoff
         self.symmetry = reference.symmetry
         self.is_local = reference.is_local
+        self.cutoffs: List[float] = reference.requests()
         mean_neighbours = float(reference.normalisation.mean_neighbours)
         self.geometry = PairGeometry(degrees, reference.envelope, mean_neighbours)
         self.register_buffer("vector_orders", reference.vector_orders.clone(), persistent=False)
@@ -267,7 +267,7 @@ class FastSo3krates(nn.Module):
 
     def requests(self) -> List[float]:
         """The local cutoff, and all pairs if the non-local correction is in use."""
-        return [self.cutoff] if self.is_local else [self.cutoff, float("inf")]
+        return self.cutoffs
 
     def forward(self, features: Features, edges: List[Edges]) -> Features:
         """Features (N, F) and one ``Edges`` per request to features (N, F)."""
