@@ -1,8 +1,10 @@
 """Bundled models: names to folders."""
 
+import hashlib
+import json
 from pathlib import Path
 
-from sakeff.checkpoint import CONFIG_FILE, Checkpoint, load_checkpoint
+from sakeff.checkpoint import CONFIG_FILE, WEIGHTS_FILE, Checkpoint, load_checkpoint, read_document
 from sakeff.errors import CheckpointError
 from sakeff.potential import Potential
 
@@ -49,3 +51,12 @@ def load_trainable(name_or_path: str | Path) -> Checkpoint:
 def load_potential(name_or_path: str | Path) -> Potential:
     """The potential of a bundled model or a checkpoint folder, in evaluation mode."""
     return load_trainable(name_or_path).potential
+
+
+def fingerprint(name_or_path: str | Path) -> str:
+    """SHA-256 of an exported file, or of a checkpoint's architecture and weights: other numbers, other fingerprint."""
+    path = resolve_model(name_or_path)
+    if path.is_file():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    architecture = json.dumps(read_document(path)["potential"], sort_keys=True)
+    return hashlib.sha256(architecture.encode() + (path / WEIGHTS_FILE).read_bytes()).hexdigest()

@@ -9,7 +9,6 @@ that were made from the same weights and the same references. Takes minutes for 
 
 import argparse
 import datetime as dt
-import hashlib
 import json
 import sys
 import time
@@ -22,10 +21,10 @@ from evaluations import comparisons, references
 from evaluations.plot import write_plot
 from evaluations.tables import quality_tables
 
-from sakeff import SAKECalculator, __version__, checkpoint
+from sakeff import SAKECalculator, __version__
 from sakeff.errors import DataError, SakeffError
 from sakeff.io import write_text
-from sakeff.zoo import list_models, resolve_model
+from sakeff.zoo import fingerprint, list_models, resolve_model
 
 FORMAT = 1  # of the document and of what the numbers mean; another one makes every part again
 PLOT = Path(__file__).resolve().parent.parent / "docs" / "pairs.png"
@@ -69,7 +68,7 @@ def assess(
     model: str, parts: dict[str, Callable[[Any], Any]], document: dict[str, Any], options: argparse.Namespace
 ) -> None:
     """Fill the model's entry part by part, and write the document after each."""
-    origin = {"weights_sha256": weights_sha256(model), "references_sha256": references.fingerprint(options.references)}
+    origin = {"weights_sha256": fingerprint(model), "references_sha256": references.fingerprint(options.references)}
     entry = document["models"].get(label(model), {})
     if any(entry.get(key) != value for key, value in origin.items()):
         entry = document["models"][label(model)] = {**origin, "seconds": {}}
@@ -87,15 +86,6 @@ def assess(
 def label(model: str) -> str:
     """A bundled name, or the last two folders of a path."""
     return model if model in list_models() else "/".join(resolve_model(model).resolve().parts[-2:])
-
-
-def weights_sha256(model: str) -> str:
-    """SHA-256 of an exported file, or of a checkpoint's architecture and weights."""
-    path = resolve_model(model)
-    if path.is_file():
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    architecture = json.dumps(checkpoint.read_document(path)["potential"], sort_keys=True)
-    return hashlib.sha256(architecture.encode() + (path / checkpoint.WEIGHTS_FILE).read_bytes()).hexdigest()
 
 
 def read_document(path: Path) -> dict[str, Any]:

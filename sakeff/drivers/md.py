@@ -13,6 +13,7 @@ import numpy as np
 from ase import Atoms, units
 from tqdm import tqdm
 
+from sakeff.drivers.calculators import identity
 from sakeff.drivers.deviation import Doubt
 from sakeff.drivers.engine import Engine, Snapshot, check_start, frame_atoms, thermalise
 from sakeff.drivers.plots import energy_plot, temperature_plot
@@ -82,7 +83,9 @@ def run_md(
     Raises OutputExistsError before anything is computed if an output is there.
     """
     outputs = outputs or MdOutputs()
-    restart = read_restart(outputs.checkpoint, signature(atoms, settings, engine)) if resume else None
+    check_engine(engine, model)
+    run = signature(atoms, settings, engine, identity(model), options.get("dtype"))
+    restart = read_restart(outputs.checkpoint, run) if resume else None
     if restart is None:
         outputs.refuse_existing()
     check_start(atoms)
@@ -90,16 +93,17 @@ def run_md(
     driver = make_engine(engine, atoms, model, settings, **options)
     if restart is not None:
         driver.restore(restart.state)
-    with Recorder(atoms, settings, outputs, restart, signature(atoms, settings, engine)) as recorder:
+    with Recorder(atoms, settings, outputs, restart, run) as recorder:
         seconds, last = _loop(atoms, driver, settings, recorder, progress, restart)
     result = _result(last, settings, recorder, seconds, restart)
     _plots(result, outputs)
     return result
 
 
-def signature(atoms: Atoms, settings: MdSettings, engine: str) -> str:
+def signature(atoms: Atoms, settings: MdSettings, engine: str, models: list[str], dtype: str | None) -> str:
     """What must be the same when a run is resumed: everything except the number of steps and what only warns."""
-    fixed = {**asdict(settings), "steps": None, "engine": engine, "numbers": atoms.numbers.tolist()}
+    fixed = {**asdict(settings), "steps": None, "engine": engine, "models": models, "dtype": dtype}
+    fixed["numbers"] = atoms.numbers.tolist()
     del fixed["max_deviation"]
     return json.dumps(fixed, sort_keys=True)
 

@@ -51,7 +51,10 @@ def read_restart(path: Path | None, signature: str) -> Restart:
     if found != FORMAT:
         raise CheckpointError(f"{path} has format {found!r}, this version reads {FORMAT!r}; start a new run.")
     if str(content["signature"]) != signature:
-        raise ConfigError(f"{path} belongs to a run with other settings, engine or atoms; resume with the same ones.")
+        raise ConfigError(
+            f"{path} belongs to a run with another model, engine or dtype, or with other settings or atoms;"
+            " resume with the same ones."
+        )
     return restart
 
 

@@ -99,10 +99,15 @@ class Trainer:
 
     @torch.no_grad()
     def apply_best(self) -> None:
-        """Write the averaged weights that were best on the validation set into the trained module."""
+        """Write the averaged weights that were best on the validation set into the trained module.
+
+        Before the first validation these are the average as it is now.
+        """
+        average = self.step.update.average
+        validated = math.isfinite(self.progress.best)
         parameters = dict(self.step.module.named_parameters())
-        for name, value in self.best.items():
-            parameters[name].copy_(value)
+        for name, now in zip(average.names, average.shadow, strict=True):
+            parameters[name].copy_(self.best[name] if validated else now)
 
     def save(self, clock: _Clock) -> None:
         """Write the state, unless the loss or the weights went non-finite since the last look."""

@@ -56,6 +56,7 @@ def _materialise(optimizer: torch.optim.Optimizer) -> None:
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     for state in optimizer.state.values():
-        state["step"].zero_()
+        for tensor in state.values():
+            tensor.zero_()  # the memory too: decay that is not decoupled counts as a gradient
     for rate, value in rates:
         rate.copy_(value)

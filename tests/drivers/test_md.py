@@ -1,6 +1,7 @@
 """The loop: log, trajectory, watch, resume. Engines are exchangeable; ASE with EMT is the quick one."""
 
 import csv
+import shutil
 
 import ase.io
 import numpy as np
@@ -10,9 +11,12 @@ from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
 from ase.constraints import FixAtoms
 
+from sakeff import SAKECalculator
 from sakeff.drivers import MdOutputs, MdSettings, equilibrated, outputs_in, relaxed_start, run_md, steps_in
+from sakeff.drivers.calculators import identity
 from sakeff.errors import CheckpointError, ConfigError, OutputExistsError, SimulationError, StructureError
 from sakeff.structures import load_structure
+from tests.small_models import small_model
 
 COPPER = bulk("Cu", cubic=True) * (2, 2, 2)
 
@@ -110,6 +114,28 @@ def test_resume_refuses_other_settings_other_atoms_and_no_checkpoint(tmp_path):
     (tmp_path / "checkpoint.npz").write_bytes(b"PK not a zip")
     with pytest.raises(CheckpointError, match="no readable simulation checkpoint"):
         run(tmp_path, resume=True)
+
+
+def test_resume_refuses_another_model_or_dtype(tmp_path, one_model):
+    """One log must not go on with the energies of another model."""
+    ethanol = load_structure("ethanol")
+    outputs = outputs_in(tmp_path / "md", "trajectory.xyz")
+    other = small_model(tmp_path / "other", width=6)
+    short = settings(timestep_fs=0.5, steps=5)
+    run_md(ethanol, one_model, short, "ase", outputs)
+    for model, options in ((other, {}), ([one_model, other], {}), (EMT(), {}), (one_model, {"dtype": "float32"})):
+        with pytest.raises(ConfigError, match="another model"):
+            run_md(ethanol, model, settings(timestep_fs=0.5, steps=10), "ase", outputs, resume=True, **options)
+    copy = shutil.copytree(one_model, tmp_path / "copy")  # the same weights in another place are the same model
+    assert run_md(ethanol, copy, settings(timestep_fs=0.5, steps=10), "ase", outputs, resume=True).steps == 10
+
+
+def test_a_calculator_is_the_models_it_was_made_of(tmp_path, one_model):
+    other = small_model(tmp_path / "other", width=6)
+    committee = identity(SAKECalculator([one_model, other]))
+    assert committee == [*identity(SAKECalculator(one_model)), *identity(SAKECalculator(other))]
+    assert len(set(committee)) == 2
+    assert identity([one_model, str(other)]) == [*identity(one_model), *identity(other)]
 
 
 def test_outputs_are_refused_before_anything_is_computed(tmp_path):

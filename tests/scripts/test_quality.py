@@ -23,7 +23,7 @@ from evaluations.tables import quality_tables, total_rmse
 
 from sakeff import SAKECalculator
 from sakeff.errors import DataError
-from sakeff.zoo import list_models
+from sakeff.zoo import fingerprint, list_models
 from tests.small_models import small_model
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def test_the_document_is_about_the_bundled_models(document):
     assert set(document["models"]) >= MODELS
     for name, entry in document["models"].items():
         assert name in list_models()
-        assert entry["weights_sha256"] == quality.weights_sha256(name)
+        assert entry["weights_sha256"] == fingerprint(name)
         assert entry["references_sha256"] == references.fingerprint(references.FOLDER)
 
 

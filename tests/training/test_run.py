@@ -71,6 +71,19 @@ def test_slices_do_what_one_run_does(data_file, tmp_path, uninterrupted):
     assert losses(out) == uninterrupted
 
 
+def test_a_slice_that_ends_before_the_first_validation_leaves_what_it_learned(data_file, tmp_path):
+    start = run(recipe(data_file), tmp_path / "start", max_minutes=1e-9)  # one step
+    slow = recipe(data_file, steps=60, validate_every=50)
+    run(slow, tmp_path / "slice", max_minutes=1e-9)
+    for _ in range(19):
+        learned = run(slow, tmp_path / "slice", resume=True, max_minutes=1e-9)
+    before, after = (dict(load_checkpoint(model).potential.named_parameters()) for model in (start, learned))
+    moved = max(float((before[name] - after[name]).detach().abs().max()) for name in before)
+    assert moved > 1e-3
+    metrics = json.loads((tmp_path / "slice" / "metrics.json").read_text())
+    assert (metrics["steps"], metrics["finished"]) == (20, False)
+
+
 def test_a_killed_run_resumes_exactly(data_file, tmp_path, uninterrupted):
     out = tmp_path / "killed"
     document = tmp_path / "train.json"

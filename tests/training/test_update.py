@@ -18,12 +18,16 @@ def test_clipping_limits_the_joint_norm():
     torch.testing.assert_close(gradients[1] / gradients[1].norm(), originals[1] / originals[1].norm())
 
 
-def test_optimiser_has_its_memory_and_the_weights_are_untouched_before_the_first_update():
+@pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.AdamW])
+def test_memory_is_there_and_empty_and_the_weights_are_untouched_before_the_first_update(optimizer):
     module = torch.nn.Linear(3, 2).double()
     before = [weight.detach().clone() for weight in module.parameters()]
     average = WeightAverage(module, 0.9)
-    update = WeightUpdate(torch.optim.Adam(average.weights, lr=torch.tensor(0.1), fused=True), 1.0, average)
-    assert "optimizer.exp_avg.weight" in update.state()
+    fused = optimizer(average.weights, lr=torch.tensor(0.1), weight_decay=0.1, fused=True)
+    update = WeightUpdate(fused, 1.0, average)
+    memory = {name: value for name, value in update.state().items() if name.startswith("optimizer.")}
+    assert {"optimizer.step.weight", "optimizer.exp_avg.weight", "optimizer.exp_avg_sq.bias"} <= memory.keys()
+    assert all(not value.any() for value in memory.values())
     for weight, expected in zip(module.parameters(), before, strict=True):
         assert torch.equal(weight, expected)
     assert update.optimizer.param_groups[0]["lr"] == pytest.approx(0.1)
