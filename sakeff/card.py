@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ase.data import chemical_symbols
 
 from sakeff.checkpoint import read_document
@@ -22,9 +23,19 @@ ROWS = (
 
 ERRORS = """## Errors
 
-No stage of the training saw the test set. The validation set chose the weights of the last stage; of several recipes,
-each draws its own, and earlier stages may have trained on it.
+No stage of the training saw the test set, but recipes and stages were chosen with a look at its errors too. The
+validation set chose the weights of the last stage; of several recipes, each draws its own, and earlier stages may have
+trained on it.
 """
+
+# Documents beside the folders of the models: comparisons with a reference method, long simulations.
+QUALITY_FILE, STABILITY_FILE = "quality.json", "stability.json"
+REFERENCE = "GFN2-xTB"
+PLOTS = {
+    "parity_test.png": "predicted against true energies and forces of the test set",
+    "learning_curve.png": "learning curve of the last recipe",
+    "nve.png": "total energy in dynamics",
+}
 
 
 def make_card(folder: Path) -> str:
@@ -36,9 +47,11 @@ def make_card(folder: Path) -> str:
         _facts(document),
         ERRORS,
         _errors(provenance["metrics"]),
+        *_beyond(Path(folder)),
         "## Training\n",
-        _training(provenance, sorted(path.name for path in Path(folder).glob("recipe*.yaml"))),
+        _training(provenance, Path(folder)),
         *_ablations(Path(folder) / ABLATIONS_FILE),
+        *[f"![{caption}]({file})\n" for file, caption in PLOTS.items() if (Path(folder) / file).is_file()],
     ]
     return "\n".join(parts)
 
@@ -92,15 +105,41 @@ def _errors(metrics: dict[str, Any]) -> str:
     return _table(header, rows)
 
 
-def _training(provenance: dict[str, Any], recipes: list[str]) -> str:
-    metrics = provenance["metrics"]
+def _beyond(folder: Path) -> list[str]:
+    """Relaxed structures, frequencies and simulations, where they were compared for this model."""
+    quality = _found(folder.parent / QUALITY_FILE).get("models", {}).get(folder.name)
+    stability = _found(folder.parent / STABILITY_FILE).get(folder.name)
+    rows: list[tuple] = []
+    if quality is not None:
+        relaxed = quality["relaxations"].items()
+        rows += [(f"{name}, RMSD to the minimum of {REFERENCE}", f"{one['rmsd_A']:.3f} A") for name, one in relaxed]
+        errors = [one["frequency_mae_per_cm"] for one in quality["molecules"]]
+        rows.append((f"harmonic frequencies of {len(errors)} molecules, MAE", f"{sum(errors) / len(errors):.1f} 1/cm"))
+    if stability is not None:
+        runs, nve = stability["nvt"], stability["nve"]
+        rows.append(
+            ("simulations of riboflavin and the Ala10 helix", f"{sum(r['stable'] for r in runs)} of {len(runs)} stable")
+        )
+        slope = nve["failure"] or f"{nve['slope_meV_per_atom_ps']:.4f} +- {nve['slope_error']:.4f} meV/atom/ps"
+        rows.append(("drift of the total energy of riboflavin", slope))
+    return ["## Beyond errors\n", _table(("", ""), rows)] if rows else []
+
+
+def _found(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _training(provenance: dict[str, Any], folder: Path) -> str:
+    metrics, recipes = provenance["metrics"], sorted(folder.glob("recipe*.yaml"))
+    data = [yaml.safe_load(path.read_text(encoding="utf-8"))["data"]["path"] for path in recipes[-1:]]
     rows = [
         ("steps of the last recipe", metrics["steps"]),
         ("its wall time", f"{metrics['minutes']:.0f} min"),
         ("seed", provenance["seed"]),
-        ("training data, SHA-256", provenance["data_sha256"]),
+        ("training data", ", ".join(data)),
+        ("its SHA-256", provenance["data_sha256"]),
         ("code version", provenance["code_version"]),
-        ("recipes, beside this card", ", ".join(recipes)),
+        ("recipes, beside this card", ", ".join(path.name for path in recipes)),
     ]
     return _table(("", ""), rows)
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import comparison
 import torch
+from recipe_runs import finished
 
 from sakeff.card import ABLATIONS_FILE, CARD_FILE, ablation_table, make_card
 from sakeff.errors import SakeffError
@@ -117,7 +118,7 @@ def document_of(recipe: str, runs: Path) -> dict[str, Any]:
 def row(name: str, config: TrainConfig, folder: Path) -> dict[str, Any]:
     """Force errors (meV/A) of one variant."""
     found: dict[str, Any] = {"change": name}
-    if comparison.finished(config, folder):
+    if finished(config, folder):
         metrics = comparison.read_json(folder / "metrics.json")
         found.update({split: metrics[split][ERROR] for split in ("validation", "test")})
     return found

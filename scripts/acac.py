@@ -42,7 +42,8 @@ INTRODUCTION = """# Acetylacetone at 300 K
 Written by `python scripts/acac.py table`. Trained on configurations of the 300 K set (PBE-D3/def2-SVP), tested on the
 650 configurations of the 300 K test set. Points count everything that was labelled, also the fifth of them (a tenth in
 `full`) that chose the weights. `scratch` starts from random weights, `fine-tuned` from `{model}`, which learned another
-level of theory; both have the same network and number of steps. `full` is a longer run from random weights."""
+level of theory; both have the same network and number of steps, and a rate that suits each ({rates}). `full` is a
+longer run from random weights. Published equivariant models that trained on all 500 reach about 6 meV/A and 1 meV."""
 
 
 class Recipe(NamedTuple):
@@ -93,7 +94,7 @@ def train_missing(arguments: argparse.Namespace) -> None:
     """Train, or go on with, every recipe whose run is not finished; the time limit holds for each."""
     for recipe in chosen(recipes(arguments.start), arguments.only):
         folder = recipe.folder(arguments.runs)
-        if not finished(folder):
+        if not finished(recipe.config, folder):
             print(f"training {recipe.name} in {folder}")
             resume = has_state(folder)
             config = recipe.config.model_copy(update={"compile": arguments.compile})
@@ -127,6 +128,15 @@ def equivalent_points(rows: list[dict[str, Any]], key: str, error: float) -> flo
     return float(np.exp(np.interp(-np.log(error), -errors, points)))
 
 
+def worth(rows: list[dict[str, Any]], key: str, error: float) -> str | None:
+    """Which runs from scratch have this error, in words; None where their errors do not fall with the points."""
+    scratch = curve(rows, "scratch")
+    if scratch and error < min(row[key] for row in scratch):
+        return f"less than any run from scratch with up to {scratch[-1]['points']} points"
+    points = equivalent_points(rows, key, error)
+    return None if points is None else f"that of {round(points)} points from scratch"
+
+
 def as_markdown(rows: list[dict[str, Any]], model: str) -> str:
     """The page: a table of all runs, trained or not, and how many points from scratch each fine-tuned run is worth."""
     lines = [
@@ -134,18 +144,26 @@ def as_markdown(rows: list[dict[str, Any]], model: str) -> str:
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     measured_runs = {row["run"]: row for row in rows}
-    for recipe in recipes(model):
+    planned = recipes(model)
+    for recipe in planned:
         row = measured_runs.get(recipe.name)
         cells = ["not trained", *[""] * 4] if row is None else _cells(row)
         lines.append(f"| {recipe.name} | {recipe.points} | {' | '.join(cells)} |")
-    parts = [INTRODUCTION.format(model=model), "\n".join(lines)]
-    worth = [
-        f"- {row['points']} points, fine-tuned, have the {label.split(' (')[0]} of {round(same)} points from scratch."
-        for row in curve(rows, "fine-tuned")
-        for key, label in ERRORS.items()
-        if (same := equivalent_points(rows, key, row[key])) is not None
+    rates = {recipe.name.split("-")[0]: recipe.config.optimizer.learning_rate for recipe in planned}
+    said = f"{rates['scratch']:g} from random weights, {rates['fine']:g} from the model"
+    found: dict[str, list[str]] = {}
+    for row in curve(rows, "fine-tuned"):
+        for key, label in ERRORS.items():
+            if (words := worth(rows, key, row[key])) is not None:
+                found.setdefault(f"{label.split(' (')[0]} is {words}", []).append(str(row["points"]))
+    told = [f"- Fine-tuned with {', '.join(points)} points, the {words}." for words, points in found.items()]
+    parts = [
+        INTRODUCTION.format(model=model, rates=said),
+        "\n".join(lines),
+        "\n".join(told),
+        "![learning curves](acac.png)",
     ]
-    return "\n\n".join([*parts, *(["\n".join(worth)] if worth else [])]) + "\n"
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
@@ -168,7 +186,7 @@ def plot(rows: list[dict[str, Any]]) -> Figure:
 def write_table(arguments: argparse.Namespace) -> None:
     """docs/acac.json, .md and .png."""
     folders = {recipe.name: (recipe, recipe.folder(arguments.runs)) for recipe in recipes(arguments.start)}
-    rows = [measured(recipe, folder) for recipe, folder in folders.values() if finished(folder)]
+    rows = [measured(recipe, folder) for recipe, folder in folders.values() if finished(recipe.config, folder)]
     if not rows:
         raise ConfigError(f"No run in {arguments.runs} is finished; train first.")
     page = as_markdown(rows, arguments.start)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from general_models import GENERAL
 from scipy.stats import rankdata
 
 from sakeff.checkpoint import read_document
@@ -26,7 +27,6 @@ from sakeff.io import write_text
 from sakeff.training.evaluate import Evaluation, evaluate
 from sakeff.zoo import load_potential, models_folder, resolve_model
 
-GENERAL = ["so3krates-gfn2", "so3krates-nonlocal-gfn2", "sake-gfn2"]
 UNSEEN = models_folder() / "test_sets" / "gfn2" / "test.npz"
 MEV = 1000.0
 

@@ -21,9 +21,10 @@ import recipe_runs
 import torch
 from comparison_page import as_markdown
 from comparison_times import time_models
+from recipe_runs import finished
 
 from sakeff.checkpoint import load_checkpoint
-from sakeff.errors import ConfigError, SakeffError, TrainingError
+from sakeff.errors import ConfigError, SakeffError
 from sakeff.io import write_text
 from sakeff.training.config import TrainConfig, load_train_config
 from sakeff.training.run import train
@@ -79,24 +80,9 @@ def trial_folder(runs: Path, name: str, rate: float) -> Path:
     return runs / "trials" / f"{name}-{rate:g}"
 
 
-def finished(config: TrainConfig, folder: Path) -> bool:
-    """Whether a run has done its plan. Raises TrainingError if that was another plan."""
-    if not recipe_runs.finished(folder):
-        return False
-    if load_train_config(folder / "train.json").fixed_on_resume() != config.fixed_on_resume():
-        raise TrainingError(f"{folder} was trained by another recipe; remove it to train by the one of today.")
-    return True
-
-
 def complete(config: TrainConfig, folder: Path) -> dict[str, Any]:
     """Train, or go on, unless the run is finished; its metrics."""
-    if not finished(config, folder):
-        print(f"training {folder.name}", flush=True)
-        has_state = recipe_runs.has_state(folder)
-        if not has_state:  # killed before its first state: nothing to go on from
-            (folder / "metrics.jsonl").unlink(missing_ok=True)
-        train(config, folder, resume=has_state)
-    return read_json(folder / "metrics.json")
+    return recipe_runs.complete(config, folder, train)
 
 
 def trials(config: TrainConfig, runs: Path, name: str) -> dict[float, float]:

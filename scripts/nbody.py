@@ -70,7 +70,7 @@ def collect(configs: dict[str, ForecastConfig], runs: Path) -> dict[str, list[di
     """Rows of every protocol: published, the linear forecast, and what was trained here."""
     found: dict[str, list[dict[str, Any]]] = {}
     for name, config in configs.items():
-        if not finished(runs / name):
+        if not finished(config, runs / name):
             continue
         rows = found.setdefault(protocol_of(config), [])
         if not rows:

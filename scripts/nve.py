@@ -1,9 +1,10 @@
 """NVE of the bundled ethanol models: does the total energy drift, and does its fluctuation fall as dt^2?
 
-    python scripts/nve.py --output runs/nve
+    python -m scripts.nve
+    python -m scripts.nve --models runs/mine/model --output runs/nve
 
 Each model starts from one state equilibrated at 300 K and runs in float64 through ASE and through an OpenMM TorchForce,
-with 0.5 and 1.0 fs. Prints a table and writes nve.json and nve.png.
+with 0.5 and 1.0 fs. Prints a table and writes nve.json and nve.png, by default beside the cards of the models.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from sakeff.drivers.prepare import equilibrated, relaxed_start
 from sakeff.drivers.report import table
 from sakeff.drivers.settings import MdSettings, steps_in
 from sakeff.io import atomic_path, refuse_existing, write_text
+from sakeff.zoo import list_models, models_folder
 
 MODELS = ("so3krates-md17-ethanol", "sake-md17-ethanol")
 SAMPLE_FS = 5.0  # between samples of the total energy
@@ -87,12 +89,15 @@ def plot(results: dict[str, dict[str, MdResult]]) -> Figure:
     return figure
 
 
-def write(folder: Path, results: dict[str, dict[str, MdResult]], conditions: dict[str, float]) -> str:
+def write(
+    folder: Path, results: dict[str, dict[str, MdResult]], conditions: dict[str, float], overwrite: bool = False
+) -> str:
     """Write nve.json and nve.png; returns a table."""
     found = {model: {label: conservation(run) for label, run in runs.items()} for model, runs in results.items()}
     document = {model: {label: one._asdict() for label, one in runs.items()} for model, runs in found.items()}
-    write_text(folder / "nve.json", json.dumps({"conditions": conditions, "runs": document}, indent=1) + "\n")
-    with atomic_path(folder / "nve.png") as temporary:
+    text = json.dumps({"conditions": conditions, "runs": document}, indent=1) + "\n"
+    write_text(folder / "nve.json", text, overwrite=overwrite)
+    with atomic_path(folder / "nve.png", overwrite=overwrite) as temporary:
         plot(results).savefig(temporary, dpi=150)
     header = ["model", "run", "slope meV/atom/ps", "+-", "fluctuation meV/atom"]
     rows = [[m, label, *(f"{x:.5f}" for x in one)] for m, runs in found.items() for label, one in runs.items()]
@@ -103,17 +108,22 @@ def main() -> None:
     """Run everything."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=list(MODELS), help="names or folders")
-    parser.add_argument("--output", type=Path, required=True, help="folder for nve.json and nve.png")
+    parser.add_argument("--output", type=Path, help="folder for nve.json and nve.png  [default: those of the models]")
     parser.add_argument("--ps", type=float, default=20.0, help="length of each run")
     parser.add_argument("--equilibration", type=float, default=5.0, help="ps of Langevin dynamics before")
     arguments = parser.parse_args()
-    for name in ("nve.json", "nve.png"):
+    if arguments.output is None and not set(arguments.models) <= set(list_models()):
+        parser.error("models that are not bundled need --output")
+    for name in ("nve.json", "nve.png") if arguments.output else ():
         refuse_existing(arguments.output / name, overwrite=False)
-    results = {
-        model: run_model(model, arguments.ps, arguments.equilibration, progress=True) for model in arguments.models
-    }
     conditions = {"ps": arguments.ps, "equilibration_ps": arguments.equilibration, "temperature_K": 300.0}
-    print(write(arguments.output, results, conditions))
+    results = {}
+    for model in arguments.models:
+        results[model] = run_model(model, arguments.ps, arguments.equilibration, progress=True)
+        if arguments.output is None:
+            print(write(models_folder() / model, {model: results[model]}, conditions, overwrite=True))
+    if arguments.output is not None:
+        print(write(arguments.output, results, conditions))
 
 
 if __name__ == "__main__":

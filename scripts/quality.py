@@ -1,10 +1,12 @@
 """How near are the general models to GFN2-xTB beyond force errors? Minima, conformers, frequencies, approach of pairs.
 
-    python scripts/quality.py --models so3krates-gfn2 sake-gfn2 --out models/quality.json
+    python scripts/quality.py                                                     # the bundled general models
+    python scripts/quality.py --models runs/mine/model --out runs/mine/quality.json
 
-Compares each model (bundled name, checkpoint folder or exported file) with models/references/gfn2, writes one JSON
-document after every part, then docs/pairs.png and docs/quality.md. A killed run goes on where it was: parts are kept
-that were made from the same weights and the same references. Takes minutes for each model on one core.
+Compares each model (bundled name, checkpoint folder or exported file) with models/references/gfn2 and writes one JSON
+document after every part, by default models/quality.json. Then a page and two plots: into docs/ for that document,
+beside any other one. A killed run goes on where it was: parts are kept that were made from the same weights and the
+same references. Takes minutes for each model on one core.
 """
 
 import argparse
@@ -18,8 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from evaluations import comparisons, references
+from evaluations.overlay import write_overlay
 from evaluations.plot import write_plot
-from evaluations.tables import quality_tables
+from evaluations.tables import complete, quality_tables
+from general_models import GENERAL
 
 from sakeff import SAKECalculator, __version__
 from sakeff.errors import DataError, SakeffError
@@ -27,13 +31,19 @@ from sakeff.io import write_text
 from sakeff.zoo import fingerprint, list_models, resolve_model
 
 FORMAT = 1  # of the document and of what the numbers mean; another one makes every part again
-PLOT = Path(__file__).resolve().parent.parent / "docs" / "pairs.png"
+ROOT = Path(__file__).resolve().parent.parent
+PUBLISHED, DOCS = ROOT / "models" / "quality.json", ROOT / "docs"
 
 INTRODUCTION = """# General models against GFN2-xTB
 
 Written by `python scripts/quality.py`. Structures are relaxed from the same start to 0.005 eV/A and compared, all
-atoms, with the GFN2-xTB minimum reached from there. Frequencies are harmonic, of ten molecules of the test set. Pairs
-of rigid closed-shell molecules approach from 6 A to well inside contact, in three orientations each."""
+atoms, with the GFN2-xTB minimum reached from there. Frequencies are harmonic, of ten molecules of the test set, at the
+minimum that the model finds from that of GFN2-xTB. Pairs of rigid closed-shell molecules approach from 6 A to well
+inside contact, in three orientations each.
+
+A hole is an energy more than 50 meV below twice the depth of the GFN2-xTB well, a kink a jump of the slope of the force
+by more than 1e-5 eV/A^2, and a wall is not monotone where the energy falls, by however little, on the way in from the
+contact distance of GFN2-xTB."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,15 +54,23 @@ def main(arguments: list[str] | None = None) -> int:
         parts = parts_of(options.references)
         for model in options.models:
             assess(model, parts, document, options)
-        models = {name: entry for name, entry in document["models"].items() if "pairs" in entry}
-        write_plot(options.plot, models, references.read_pairs(options.references))
+        models = complete(document)
+        docs = DOCS if options.out.resolve() == PUBLISHED else options.out.parent
+        write_plot(docs / "pairs.png", models, references.read_pairs(options.references))
+        write_overlay(docs / "overlay.png", models)
     except SakeffError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
-    page = f"{INTRODUCTION}\n\n{quality_tables(document)}\n\n![approaching pairs]({options.plot.name})\n"
-    write_text(options.plot.with_name("quality.md"), page, overwrite=True)
+    page = page_of(document)
+    write_text(docs / "quality.md", page, overwrite=True)
     print(page)
     return 0
+
+
+def page_of(document: dict[str, Any]) -> str:
+    """The tables and plots of a document."""
+    plots = "![approaching pairs](pairs.png)\n\n![relaxed structures](overlay.png)"
+    return f"{INTRODUCTION}\n\n{quality_tables(document)}\n\n{plots}\n"
 
 
 def parts_of(folder: Path) -> dict[str, Callable[[Any], Any]]:
@@ -103,9 +121,8 @@ def read_document(path: Path) -> dict[str, Any]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", required=True, help="names, checkpoint folders or exported files")
-    parser.add_argument("--out", type=Path, required=True, help="the JSON document, begun or continued")
-    parser.add_argument("--plot", type=Path, default=PLOT, help="default: %(default)s")
+    parser.add_argument("--models", nargs="+", default=GENERAL, help="names, checkpoint folders or exported files")
+    parser.add_argument("--out", type=Path, default=PUBLISHED, help="the JSON document, begun or continued")
     parser.add_argument("--references", type=Path, default=references.FOLDER, help="default: %(default)s")
     return parser
 

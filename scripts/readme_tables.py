@@ -1,12 +1,12 @@
-"""Write the generated tables of README.md between their markers.
+"""Write the generated tables of README.md between their markers, and the cards of the models.
 
 Accuracy comes from the models' config.json, relaxations from models/demo.json (a copy of demo-output/report.json),
 comparisons with GFN2-xTB from models/quality.json (of scripts/quality.py), energy conservation from models/*/nve.json
-(of scripts/nve.py), stability from models/stability.json (of scripts/stability.py), the committee from
+(of scripts.nve), stability from models/stability.json (of scripts/stability.py), the committee from
 models/committee.json (of scripts/committee.py), speed from docs/benchmark.json (of scripts/benchmark.py).
 
     python scripts/readme_tables.py            # rewrite
-    python scripts/readme_tables.py --check    # exit 1 if README.md is not up to date
+    python scripts/readme_tables.py --check    # exit 1 if one of them is not up to date
 """
 
 import argparse
@@ -20,6 +20,7 @@ from benchmarks.tables import readme_section
 from evaluations.tables import approach_table, complete, minima_table
 from stability_table import stability_table
 
+from sakeff.card import CARD_FILE, make_card
 from sakeff.checkpoint import read_document
 from sakeff.io import write_text
 from sakeff.zoo import list_models, models_folder
@@ -125,9 +126,14 @@ def main() -> int:
     after = replace_section(after, "stability", stability_table(json.loads(STABILITY.read_text(encoding="utf-8"))))
     after = replace_section(after, "committee", committee_table())
     after = replace_section(after, "speed", readme_section(read_runs(BENCHMARK)))
+    pages = {
+        README: after,
+        **{models_folder() / name / CARD_FILE: make_card(models_folder() / name) for name in list_models()},
+    }
     if options.check:
-        return int(before != after)
-    write_text(README, after, overwrite=True)
+        return int(any(path.read_text(encoding="utf-8") != text for path, text in pages.items()))
+    for path, text in pages.items():
+        write_text(path, text, overwrite=True)
     return 0
 
 

@@ -1,13 +1,14 @@
 """Do the general models keep molecules whole? NVT and NVE of molecules larger than any in the training sets.
 
-    python scripts/stability.py --models so3krates-gfn2 sake-gfn2 --runs runs/stability
+    python scripts/stability.py --runs runs/stability                              # the bundled general models
     python scripts/stability.py --models runs/mine/model --runs runs/stability --picoseconds 0.5 --output short.json
 
 NVT (Langevin, 0.5 fs, float32): riboflavin at 300 and 500 K and the Ala10 helix at 300 K, three seeds each. The seeds
 of a local model run as one structure, 1000 A apart, which costs about 0.7 times as much as one after the other; those
 of a non-local model, whose atoms all see each other, run on their own. NVE (float64) goes on from the first riboflavin
 at 300 K. A killed command, given again, goes on from the last whole picosecond. Each model takes its place in
-models/stability.json; the tables are printed.
+models/stability.json, which only bundled models at full length enter; the tables are printed. Temperatures are those of
+all copies that ran as one.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import csv
 import json
 import math
 import re
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,12 +25,13 @@ import numpy as np
 from ase import Atoms
 from ase.md.velocitydistribution import Stationary
 from bond_checks import Bonds
+from general_models import GENERAL
 from stability_table import stability_table
 
 from sakeff.checkpoint import read_document
 from sakeff.drivers import MdResult, MdSettings, outputs_in, relaxed_start, run_md, steps_in
 from sakeff.drivers.engine import thermalise
-from sakeff.errors import SimulationError
+from sakeff.errors import ConfigError, SakeffError, SimulationError
 from sakeff.io import atomic_path, write_text
 from sakeff.structures import load_structure
 from sakeff.zoo import list_models, load_potential, models_folder, resolve_model
@@ -211,23 +214,44 @@ def slug(model: str) -> str:
     return model if model in list_models() else re.sub(r"[^\w.-]", "_", known)
 
 
-def main() -> None:
+def check_published(models: list[str], picoseconds: float) -> None:
+    """Raise ConfigError for what the published document is not about."""
+    others = [model for model in models if model not in list_models()]
+    if others or picoseconds != NVT[0].picoseconds:
+        raise ConfigError("models/stability.json holds full runs of bundled models; give another file with --output.")
+
+
+def put(model: str, found: dict[str, Any], output: Path) -> dict[str, Any]:
+    """The document as it is now, perhaps written by another process meanwhile, with this model in its place."""
+    document = json.loads(output.read_text(encoding="utf-8")) if output.is_file() else {}
+    document[slug(model)] = found
+    write_text(output, json.dumps(document, indent=1) + "\n", overwrite=True)
+    return document
+
+
+def main() -> int:
     """Run every model, write, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", required=True, help="bundled names or checkpoint folders")
+    parser.add_argument("--models", nargs="+", default=GENERAL, help="bundled names or checkpoint folders")
     parser.add_argument("--runs", type=Path, required=True, help="folder of all simulations; what is there goes on")
     parser.add_argument("--output", type=Path, help="JSON file  [default: models/stability.json]")
     parser.add_argument(
         "--picoseconds", type=float, default=NVT[0].picoseconds, metavar="PS",
         help="length of the first run; the others are scaled with it  [default: 10]")  # fmt: skip
     arguments = parser.parse_args()
+    scale = arguments.picoseconds / NVT[0].picoseconds
     output = arguments.output or models_folder() / "stability.json"
-    document = json.loads(output.read_text(encoding="utf-8")) if output.is_file() else {}
-    for model in arguments.models:
-        document[slug(model)] = run_model(model, arguments.runs, arguments.picoseconds / NVT[0].picoseconds)
-        write_text(output, json.dumps(document, indent=1) + "\n", overwrite=True)
+    try:
+        if arguments.output is None:
+            check_published(arguments.models, arguments.picoseconds)
+        for model in arguments.models:
+            document = put(model, run_model(model, arguments.runs, scale), output)
+    except SakeffError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     print(stability_table(document))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

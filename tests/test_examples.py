@@ -35,6 +35,16 @@ def test_ase_is_five_lines():
     assert len([line for line in text.splitlines() if line.strip()]) <= 6  # three imports, and three that work
 
 
+def test_the_ase_lines_of_the_readme(tmp_path):
+    lines = re.search(r"## ASE\n\n```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL).group(1)
+    (tmp_path / "lines.py").write_text(lines + "print(atoms.get_forces().max())\n")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "lines.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert abs(float(done.stdout.splitlines()[-1])) <= 0.01
+
+
 def test_openmm(tmp_path):
     import mdtraj
 

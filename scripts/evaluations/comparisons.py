@@ -23,6 +23,7 @@ RELAXED_FMAX = 0.005  # eV/A
 VIBRATING_FMAX = 0.001  # eV/A
 MAX_STEPS = 4000
 DIGITS = 6  # of eV, eV/A and A in the document
+POSITION_DIGITS = 4  # of A
 COMPARISONS = ("relaxations", "molecules", "pairs")
 
 Say = Callable[[str], None]
@@ -43,6 +44,7 @@ def relaxations(
             "steps": found.steps,
             "fmax_eV_per_A": round(found.fmax, DIGITS),
             "rmsd_A": round(float(found.rmsd or 0.0), DIGITS),
+            "positions_A": np.round(found.atoms.positions, POSITION_DIGITS).tolist(),
             "energy_eV": round(found.energy, DIGITS),
             "energy_at_gfn2_minimum_eV": round(minimum.get_potential_energy(), DIGITS),
             "gfn2_energy_eV": reference["energy_eV"],

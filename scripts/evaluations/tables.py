@@ -81,11 +81,13 @@ def _approach_row(name: str, scans: list[dict[str, Any]]) -> list[str]:
 
 
 def pairs_table(models: dict[str, Any]) -> str:
-    """RMSE of each pair where GFN2-xTB attracts, beside its deepest well, and what is wrong."""
-    header = ["pair", "GFN2-xTB well (meV)", *[f"`{name}` RMSE (meV)" for name in models]]
+    """The deepest well of each pair, the RMSE where GFN2-xTB attracts, and what is wrong."""
+    header = ["pair", "GFN2-xTB well (meV)", *[f"`{name}` well, RMSE (meV)" for name in models]]
     scans = [group_pairs(entry["pairs"]) for entry in models.values()]
     names = list(dict.fromkeys(pair for one in scans for pair in one))
-    rows = [[pair, _well(scans[0][pair]), *[_pair_cell(one[pair]) for one in scans]] for pair in names]
+    rows = [
+        [pair, _well(scans[0][pair], "gfn2_minimum_eV"), *[_pair_cell(one[pair]) for one in scans]] for pair in names
+    ]
     return _markdown(header, rows)
 
 
@@ -97,13 +99,14 @@ def group_pairs(scans: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     return grouped
 
 
-def _well(scans: list[dict[str, Any]]) -> str:
-    return f"{MEV * min(one['gfn2_minimum_eV'] for one in scans):.0f}"
+def _well(scans: list[dict[str, Any]], key: str) -> str:
+    return f"{MEV * min(one[key] for one in scans):.0f}"
 
 
 def _pair_cell(scans: list[dict[str, Any]]) -> str:
     wrong = sorted({_kind(flag) for one in scans for flag in flags(one)})
-    return f"{MEV * total_rmse(scans):.1f}" + (f" ({', '.join(wrong)})" if wrong else "")
+    numbers = f"{_well(scans, 'minimum_eV')}, {MEV * total_rmse(scans):.1f}"
+    return numbers + (f" ({', '.join(wrong)})" if wrong else "")
 
 
 def _kind(flag: str) -> str:

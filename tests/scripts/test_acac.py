@@ -83,7 +83,9 @@ def distance(one, other):
 def test_a_stopped_run_goes_on_and_a_finished_one_is_left_alone(folder, monkeypatch, capsys):
     call(monkeypatch, "train", folder, "--only", "fine-tuned-10", "--max-minutes", 1e-9)
     (run,) = (folder / "runs").iterdir()
-    assert not acac.finished(run)
+    (tuned,) = (one for one in acac.recipes(str(folder / "base")) if one.name == "fine-tuned-10")
+    assert tuned.folder(folder / "runs") == run
+    assert not acac.finished(tuned.config, run)
     with pytest.raises(ConfigError, match="is finished; train first"):
         call(monkeypatch, "table", folder, "--docs", folder / "docs")
     call(monkeypatch, "train", folder, "--only", "fine-tuned-10")
@@ -121,6 +123,15 @@ def test_how_many_points_from_scratch_an_error_is_worth():
     rising = rows_of(scratch={50: 10.0, 100: 20.0})
     assert acac.equivalent_points(rising, "force_rmse_meV_per_A", 15.0) is None
     assert acac.equivalent_points([], "force_rmse_meV_per_A", 15.0) is None
+
+
+def test_an_error_below_all_from_scratch_is_said_to_be():
+    rows = rows_of(scratch={50: 80.0, 100: 40.0})
+    key = "force_rmse_meV_per_A"
+    assert acac.worth(rows, key, 39.0) == "less than any run from scratch with up to 100 points"
+    assert acac.worth(rows, key, 40.0) == "that of 100 points from scratch"
+    assert acac.worth(rows, key, 81.0) is None
+    assert acac.worth(rows_of(scratch={50: 10.0, 100: 20.0}), key, 15.0) is None
 
 
 def test_the_recipes_are_those_of_the_data(folder, monkeypatch):

@@ -30,13 +30,16 @@ def test_the_card_of_a_bundled_model(models, capsys):
     assert "agrees" in capsys.readouterr().out
 
 
-def test_a_wrong_card_is_noticed(models, capsys):
+@pytest.mark.parametrize("key", ["force_mae_meV_per_A", "energy_rmse_meV"])
+def test_a_wrong_card_is_noticed(models, capsys, key):
     path = models / NAME / "config.json"
     document = json.loads(path.read_text())
-    document["provenance"]["metrics"]["test"]["force_mae_meV_per_A"] *= 1.05
+    document["provenance"]["metrics"]["test"][key] *= 1.05
     path.write_text(json.dumps(document))
     assert check_models.check(NAME) is False
-    assert "DIFFERS" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "DIFFERS" in said
+    assert f"{key} " in said
 
 
 def test_a_missing_test_set_is_no_agreement(models, capsys, monkeypatch):
@@ -45,3 +48,4 @@ def test_a_missing_test_set_is_no_agreement(models, capsys, monkeypatch):
     assert "skipped" in capsys.readouterr().out
     monkeypatch.setattr(sys, "argv", ["check_models.py", NAME])
     assert check_models.main() == 1
+    assert f"NOT CHECKED: {NAME}" in capsys.readouterr().err

@@ -175,14 +175,6 @@ def test_stopped_runs_go_on(folder, capsys):
     capsys.readouterr()
 
 
-def test_a_run_killed_before_its_first_state_begins_anew(folder, capsys):
-    out = folder / "runs" / "sake"
-    out.mkdir(parents=True)
-    (out / "metrics.jsonl").write_text('{"step": 2, "split": "train", "loss": 1.0, "minutes": 0.0}\n')
-    assert comparison.complete(comparison.recipes()["sake"], out)["finished"]
-    capsys.readouterr()
-
-
 def test_a_run_of_another_recipe_is_refused(folder, capsys):
     config, out = comparison.recipes()["sake"], folder / "runs" / "sake"
     comparison.complete(config, out)

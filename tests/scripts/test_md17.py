@@ -34,6 +34,14 @@ def test_printed_errors_are_those_of_the_papers():
     assert all(set(rows) == set(script.MOLECULES) for rows in script.PRINTED.values())
 
 
+def test_hyperparameters_are_beside_those_of_the_papers():
+    page = script.deviations()
+    assert "| layers | 4 (8) | 3 (6) |" in page
+    assert "| learning rate | 0.0025 (0.001) | 0.002 (0.001) |" in page
+    assert "| epochs | 842 (5000) | 421 (4000) |" in page
+    assert "| validation frames | 50 | 50 (1000) |" in page
+
+
 def test_a_run_fills_its_cells_and_the_others_stay_not_trained(tmp_path, monkeypatch, capsys):
     make_frames(count=30).save(tmp_path / "data.npz")
     data = {"path": str(tmp_path / "data.npz"), "train": 8, "validation": 4, "test": 6}

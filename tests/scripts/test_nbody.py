@@ -56,7 +56,7 @@ def test_one_command_makes_both_tables(folder, monkeypatch, capsys):
 def test_a_stopped_run_goes_on(folder, monkeypatch, capsys):
     path = folder / "recipes" / "one.yaml"
     run(monkeypatch, "train", path, "--out", folder / "runs" / "one", "--max-minutes", 1e-9)
-    assert not nbody.finished(folder / "runs" / "one")
+    assert not nbody.finished(nbody.recipes()["one"], folder / "runs" / "one")
     run(monkeypatch, "table", "--runs", folder / "runs", "--docs", folder / "docs")
     assert json.loads((folder / "runs" / "one" / "metrics.json").read_text())["steps"] == 8
     capsys.readouterr()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import Atoms
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
@@ -22,13 +23,15 @@ from evaluations.approach import (
 from evaluations.tables import quality_tables, total_rmse
 
 from sakeff import SAKECalculator
+from sakeff.drivers.relax import rmsd
 from sakeff.errors import DataError
+from sakeff.structures import load_structure
 from sakeff.zoo import fingerprint, list_models
 from tests.small_models import small_model
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "models" / "quality.json"
-MODELS = {"so3krates-gfn2", "sake-gfn2"}
+MODELS = set(quality.GENERAL)
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +74,8 @@ def test_tables_show_the_document(document):
     for name, entry in document["models"].items():
         assert f"| `{name}` | {entry['relaxations']['riboflavin']['rmsd_A']:.3f}" in text
         assert f"| {1000 * total_rmse(entry['pairs']):.1f} |" in text
+        deepest = min(one["minimum_eV"] for one in entry["pairs"] if one["pair"] == "CO-CO")
+        assert f"| {1000 * deepest:.0f}, " in text
     assert "| GFN2-xTB | 0 | 0 | 0 | -1.241 |" in text
     assert text.count("\n| H2O-") == 5
 
@@ -83,14 +88,24 @@ def test_a_model_that_is_half_done_is_in_no_table(document):
 
 
 def test_a_finished_document_is_kept(tmp_path, capsys):
-    out, picture = tmp_path / "quality.json", tmp_path / "pairs.png"
+    out = tmp_path / "quality.json"
     shutil.copy(DOCUMENT, out)
-    assert quality.main(["--models", *sorted(MODELS), "--out", str(out), "--plot", str(picture)]) == 0
+    published = {path: path.stat().st_mtime_ns for path in quality.DOCS.iterdir()}
+    assert quality.main(["--out", str(out)]) == 0
     assert out.read_bytes() == DOCUMENT.read_bytes()
-    assert picture.stat().st_size > 10_000
+    assert all((tmp_path / name).stat().st_size > 10_000 for name in ("pairs.png", "overlay.png"))
     page = (tmp_path / "quality.md").read_text(encoding="utf-8")
     assert capsys.readouterr().out.strip() == page.strip()
-    assert page == (quality.PLOT.parent / "quality.md").read_text(encoding="utf-8")
+    assert page == (quality.DOCS / "quality.md").read_text(encoding="utf-8")
+    assert {path: path.stat().st_mtime_ns for path in quality.DOCS.iterdir()} == published  # of other documents
+
+
+def test_the_distances_are_those_of_the_relaxed_positions(document):
+    for entry in document["models"].values():
+        for name, relaxed in entry["relaxations"].items():
+            minimum = load_structure(f"{name}_gfn2")
+            found = rmsd(Atoms(minimum.numbers, relaxed["positions_A"]), minimum)
+            assert relaxed["rmsd_A"] == pytest.approx(found, abs=2e-4)
 
 
 def test_parts_are_made_once_for_the_same_weights(tmp_path):

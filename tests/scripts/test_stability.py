@@ -158,6 +158,24 @@ def test_a_simulation_that_explodes_is_a_row_and_not_an_end(tmp_path, monkeypatc
     assert "| `wild` | 0 ps | the equilibration failed |" in capsys.readouterr().out
 
 
+def test_a_short_or_private_run_does_not_enter_the_published_document(tmp_path, monkeypatch, capsys):
+    published = (script.models_folder() / "stability.json").read_bytes()
+    private = small_model(tmp_path / "mine" / "model")
+    for extra in (["--picoseconds", "0.008"], ["--models", str(private)]):
+        monkeypatch.setattr(sys, "argv", ["stability.py", "--runs", str(tmp_path / "runs"), *extra])
+        assert script.main() == 1
+        assert "give another file with --output" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+    assert (script.models_folder() / "stability.json").read_bytes() == published
+
+
+def test_models_of_two_processes_end_in_one_document(tmp_path):
+    first = script.put("a/model", {"nvt": [1]}, tmp_path / "s.json")
+    assert first == {"a": {"nvt": [1]}}
+    script.put("b/model", {"nvt": [2]}, tmp_path / "s.json")
+    assert script.put("a/model", {"nvt": [3]}, tmp_path / "s.json") == {"a": {"nvt": [3]}, "b": {"nvt": [2]}}
+
+
 def test_the_table_counts():
     base = {"structure": "riboflavin", "temperature_K": 300.0, "picoseconds": 10.0, "largest_stretch": 1.25,
             "mean_temperature_K": 301.0, "new_bonds": []}  # fmt: skip
@@ -170,7 +188,7 @@ def test_the_table_counts():
 
 def test_the_committed_runs_are_of_the_bundled_weights():
     document = json.loads((script.models_folder() / "stability.json").read_text())
-    assert "so3krates-gfn2" in document
+    assert set(document) == set(script.GENERAL)
     for name, found in document.items():
         assert found["weights_sha256"] == script.read_document(script.resolve_model(name))["weights_sha256"]
         assert len(found["nvt"]) == len(script.NVT) * len(script.SEEDS)
