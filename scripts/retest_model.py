@@ -18,6 +18,7 @@ from sakeff.data.read import read_frames
 from sakeff.export.torchscript import export_program
 from sakeff.io import write_text
 from sakeff.training.evaluate import evaluate
+from sakeff.training.plots import plot_parity
 from sakeff.zoo import PROGRAM_FILE, models_folder
 
 
@@ -27,13 +28,14 @@ def retest(name: str) -> dict[str, float]:
     recipe = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))["data"]
     checkpoint = load_checkpoint(folder)
     frames = read_frames(test_set(recipe["test_path"]), **recipe.get("options", {}))
-    found = evaluate(checkpoint.potential, frames).metrics
-    checkpoint.provenance["metrics"]["test"] = found
-    write_text(folder / "metrics.json", json.dumps(checkpoint.provenance["metrics"], indent=2) + "\n", overwrite=True)
+    evaluation = evaluate(checkpoint.potential, frames)
+    checkpoint.provenance["metrics"]["test"] = evaluation.metrics
     save_checkpoint(folder, checkpoint.potential, checkpoint.config, checkpoint.provenance, overwrite=True)
     export_program(checkpoint.potential, folder / PROGRAM_FILE, checkpoint.provenance, overwrite=True)
+    write_text(folder / "metrics.json", json.dumps(checkpoint.provenance["metrics"], indent=2) + "\n", overwrite=True)
+    plot_parity(frames, evaluation, folder / "parity_test.png")
     write_text(folder / CARD_FILE, make_card(folder), overwrite=True)
-    return found
+    return evaluation.metrics
 
 
 if __name__ == "__main__":

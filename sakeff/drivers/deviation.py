@@ -9,8 +9,8 @@ from sakeff.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
-# eV/A for a force component: a quarter of its root mean square in organic molecules at 300 K (about 1.2), and twice the
-# error of the bundled general models on molecules they were not trained on.
+# eV/A for a force component: a quarter of its root mean square in organic molecules at 300 K (about 1.2), and more than
+# twice the root mean square error of the bundled general models on molecules they were not trained on.
 MAX_DEVIATION = 0.3
 
 

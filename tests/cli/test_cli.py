@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from sakeff.checkpoint import load_checkpoint, save_checkpoint
 from sakeff.cli import main
 from sakeff.config import build_potential
+from sakeff.drivers.deviation import MAX_DEVIATION
 from sakeff.export.torchscript import load_program
 from tests.small_models import REPRESENTATIONS, small_model
 from tests.training.builders import make_frames
@@ -183,3 +184,9 @@ def test_data_from_a_local_folder(tmp_path):
     result = run("data", "ethanol", "--out", tmp_path, "--source", tmp_path / "mirror", "--quiet", code=2)
     assert "give a local folder" in result.stderr
     assert "MD17 has no caffeine" in run("data", "caffeine", "--out", tmp_path, "--quiet", code=2).stderr
+
+
+def test_the_default_threshold_is_that_of_the_drivers():
+    """Typed again in the command line, which imports nothing heavy before it knows its arguments."""
+    (option,) = (one for one in main.get_command(None, "md").params if one.name == "max_deviation")
+    assert option.default == MAX_DEVIATION
