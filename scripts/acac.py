@@ -13,13 +13,13 @@ writes docs/acac.json, docs/acac.md and docs/acac.png from what is finished.
 import argparse
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 from recipe_runs import finished, has_state
+from shared_data import SHARED
 
 from sakeff.checkpoint import read_document
 from sakeff.errors import ConfigError
@@ -29,7 +29,7 @@ from sakeff.training.run import train
 from sakeff.zoo import load_trainable, resolve_model
 
 ROOT = Path(__file__).resolve().parent.parent
-DATA = Path(os.environ.get("SAKEFF_SHARED", ROOT.parent / "shared")) / "data" / "acac"
+DATA = SHARED / "data" / "acac"
 TRAIN, TEST = DATA / "train_300K.xyz", DATA / "test_MD_300K.xyz"
 RECIPES = ROOT / "scripts" / "acac"
 MODEL = "so3krates-gfn2"

@@ -9,13 +9,13 @@ checkout, and models are skipped where theirs is missing, which is said last.
 """
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import yaml
+from shared_data import SHARED
 
 from sakeff.card import ROWS
 from sakeff.checkpoint import read_document
@@ -24,7 +24,6 @@ from sakeff.training.evaluate import evaluate
 from sakeff.zoo import list_models, load_potential, models_folder
 
 ROOT = Path(__file__).resolve().parent.parent
-SHARED = Path(os.environ.get("SAKEFF_SHARED", ROOT.parent / "shared"))
 # Where the test files are that recipes call by names of their own.
 FOLDERS = {"data/rmd17": SHARED / "data" / "rmd17", "data/gfn2": ROOT / "models" / "test_sets" / "gfn2"}
 PRINTED = ("energy_mae_meV", "force_mae_meV_per_A")

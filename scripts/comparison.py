@@ -12,7 +12,6 @@ is not read. Data are read from $SAKEFF_SHARED, by default ../shared beside this
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any, Iterable
@@ -22,6 +21,7 @@ import torch
 from comparison_page import as_markdown
 from comparison_times import time_models
 from recipe_runs import finished
+from shared_data import SHARED
 
 from sakeff.checkpoint import load_checkpoint
 from sakeff.errors import ConfigError, SakeffError
@@ -31,7 +31,6 @@ from sakeff.training.run import train
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = ROOT / "scripts" / "comparison"
-SHARED = Path(os.environ.get("SAKEFF_SHARED", ROOT.parent / "shared"))
 # Recipe -> name in the table, in the order of the table.
 TITLES = {
     "sake": "SAKE",

@@ -10,13 +10,13 @@ original MD17 labels, split 01, read from $SAKEFF_SHARED, by default ../shared b
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import recipe_runs
 from ase import units
+from shared_data import SHARED
 
 from sakeff.checkpoint import read_document
 from sakeff.errors import ConfigError, SakeffError
@@ -26,7 +26,7 @@ from sakeff.training.run import train
 from sakeff.zoo import models_folder
 
 ROOT = Path(__file__).resolve().parent.parent
-DATA = Path(os.environ.get("SAKEFF_SHARED", ROOT.parent / "shared")) / "data"
+DATA = SHARED / "data"
 DOCUMENT = ROOT / "docs" / "md17.json"
 ARCHITECTURES = {"sake": "SAKE", "so3krates": "So3krates"}
 # In the order in which they are to be trained: molecule -> its name in the files.
