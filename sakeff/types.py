@@ -9,6 +9,8 @@ from typing import List, NamedTuple, Optional
 import torch
 from torch import Tensor
 
+UNKNOWN_LEVEL = "unknown"  # level of theory of labels that do not say theirs
+
 
 class System(NamedTuple):
     """A batch of structures: what a user knows, nothing derived.

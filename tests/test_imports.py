@@ -68,6 +68,7 @@ ALLOWED = {
     "units": set(),
     "errors": set(),
     "io": {"errors"},
+    "electrons": {"errors"},
     "ops": BEGINNING,
     "nn": BEGINNING | {"ops"},
     "geometry": BEGINNING | {"ops"},
@@ -78,7 +79,7 @@ ALLOWED = {
     "config": CORE | {"heads", "representations", "potential"},
     "checkpoint": CORE | {"config", "potential"},
     "zoo": CORE | {"checkpoint", "potential"},
-    "data": CORE | {"neighbours"},
+    "data": CORE | {"electrons", "neighbours"},
     "fast": CORE | {"representations", "potential"},
     "export": CORE | {"fast", "neighbours", "potential", "config", "checkpoint", "zoo", ""},
 }

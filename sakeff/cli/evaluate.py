@@ -36,6 +36,7 @@ def evaluate(
     DATA is one or more files: npz, extxyz or an ASE database.
     """
     from sakeff.data.read import read_frames
+    from sakeff.engines.models import check_device
     from sakeff.io import refuse_existing, write_text
     from sakeff.training.evaluate import evaluate as run
     from sakeff.zoo import load_potential
@@ -43,6 +44,7 @@ def evaluate(
     for path in (out, plot):
         if path is not None:
             refuse_existing(path, overwrite)
+    check_device(device)
     frames = read_frames(list(data), **options)
     result = run(load_potential(model), frames, batch_size, device)
     print_pairs([(name, f"{value:.6g}") for name, value in result.metrics.items()])

@@ -29,7 +29,7 @@ Examples:
 @click.option("--ensemble", type=click.Choice(["nve", "nvt"]), default="nvt", show_default=True)
 @click.option("--ps", "picoseconds", default=1.0, show_default=True, help="Length of the run, ps.")
 @click.option("--timestep", default=0.5, show_default=True, help="fs.")
-@click.option("--temperature", default=300.0, show_default=True, help="K, of the start and of the thermostat.")
+@click.option("--temperature", default=300.0, show_default=True, help="K, also of a start without momenta.")
 @click.option("--friction", default=1.0, show_default=True, help="1/ps, of the Langevin thermostat.")
 @click.option("--seed", default=0, show_default=True, help="Of velocities and thermostat.")
 @click.option("--relax-first", is_flag=True, help="Relax to 0.05 eV/A before the start.")

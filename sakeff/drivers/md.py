@@ -22,6 +22,7 @@ from sakeff.drivers.report import Slope, drift
 from sakeff.drivers.restart import Restart, read_restart
 from sakeff.drivers.settings import FS_PER_PS, MdSettings
 from sakeff.drivers.watch import Watch
+from sakeff.electrons import electrons
 from sakeff.errors import ConfigError, SakeffError, SimulationError, StructureError
 
 ENGINES = {"ase": ("sakeff.drivers.md_ase", "AseEngine"), "openmm": ("sakeff.drivers.md_openmm", "OpenmmEngine")}
@@ -103,7 +104,8 @@ def run_md(
 def signature(atoms: Atoms, settings: MdSettings, engine: str, models: list[str], dtype: str | None) -> str:
     """What must be the same when a run is resumed: everything except the number of steps and what only warns."""
     fixed = {**asdict(settings), "steps": None, "engine": engine, "models": models, "dtype": dtype}
-    fixed["numbers"] = atoms.numbers.tolist()
+    fixed |= {"numbers": atoms.numbers.tolist(), "masses": atoms.get_masses().tolist(), "electrons": electrons(atoms)}
+    fixed |= {"cell": atoms.cell.tolist(), "pbc": atoms.pbc.tolist()}
     del fixed["max_deviation"]
     return json.dumps(fixed, sort_keys=True)
 

@@ -134,12 +134,16 @@ class OpenmmEngine:
 
 def _system(atoms: Atoms, model: Any, options: dict[str, Any]) -> Any:
     import sakeff
-    from sakeff.engines.ase import electrons
+    from sakeff.electrons import electrons
 
     build = sakeff.openmm_system  # says what to install where OpenMM is missing
     charge, spin = electrons(atoms)
     positions = atoms.positions @ box_of(atoms).rotation.T * import_module("openmm").unit.angstrom
-    return build(model, topology_of(atoms), charge=charge, spin=spin, positions=positions, **options)
+    system = build(model, topology_of(atoms), charge=charge, spin=spin, positions=positions, **options)
+    if atoms.has("masses"):  # isotopes; OpenMM's own are those of the elements
+        for index, mass in enumerate(atoms.get_masses()):
+            system.setParticleMass(index, float(mass))
+    return system
 
 
 def _context(mm: Any, system: Any, integrator: Any, platform: str | None, precision: str | None) -> Any:

@@ -17,7 +17,8 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io.extxyz import write_extxyz
 
-from sakeff.drivers.topology import topology_of
+from sakeff.data.atoms import ENERGY_KEYS, FORCE_KEYS
+from sakeff.drivers.topology import box_of, topology_of
 from sakeff.errors import EngineUnavailableError, OutputError
 from sakeff.io import refuse_existing, write_text
 from sakeff.units import ANGSTROM_PER_NM
@@ -31,6 +32,7 @@ class Mark(NamedTuple):
 
 
 START = Mark(0, 0)
+LABELS = {*ENERGY_KEYS, *FORCE_KEYS, "stress", "REF_stress", "ref_stress", "dft_stress", "virial", "REF_virial"}
 
 
 @contextmanager
@@ -126,8 +128,9 @@ class DcdTrajectory(GrowingFile):
                 "DCD files need OpenMM: pip install 'sakeff[openmm]', or write an .xyz trajectory."
             ) from error
         topology = topology_of(atoms)
+        self._rotation = box_of(atoms).rotation  # into the orientation of OpenMM's box, which both files hold
         if mark is None:
-            write_text(Path(path).with_suffix(".pdb"), pdb_text(topology, atoms.positions), overwrite)
+            write_text(Path(path).with_suffix(".pdb"), pdb_text(topology, self._rotated(atoms)), overwrite)
         super().__init__(path, mark, overwrite)
         if mark is not None:
             self._set_frame_count(mark.records)
@@ -138,8 +141,11 @@ class DcdTrajectory(GrowingFile):
     def write(self, atoms: Atoms, potential: float, forces: np.ndarray | None = None, **info: Any) -> None:
         """Append the positions of one frame; DCD has no place for the rest."""
         with writing(self.path):
-            self._file.writeModel(atoms.positions / ANGSTROM_PER_NM, periodicBoxVectors=self._box)
+            self._file.writeModel(self._rotated(atoms) / ANGSTROM_PER_NM, periodicBoxVectors=self._box)
         self.records += 1
+
+    def _rotated(self, atoms: Atoms) -> np.ndarray:
+        return atoms.positions @ self._rotation.T
 
     def _set_frame_count(self, frames: int) -> None:
         """The header counts frames at byte 8; the appending writer believes it."""
@@ -159,8 +165,14 @@ def open_trajectory(
 
 
 def extxyz_text(atoms: Atoms, potential: float, forces: np.ndarray | None = None, **info: Any) -> str:
-    """One structure with its energy (eV), forces (eV/A) if given, and momenta if it has any."""
+    """One structure with its energy (eV), forces (eV/A) if given, and momenta if it has any.
+
+    Labels that came with the structure are left out: they belong to other positions, or to another method.
+    """
     frame = atoms.copy()
+    frame.info = {key: value for key, value in frame.info.items() if key not in LABELS}
+    for key in LABELS & frame.arrays.keys():
+        del frame.arrays[key]
     frame.info.update(info)
     results = {"energy": potential} if forces is None else {"energy": potential, "forces": forces}
     frame.calc = SinglePointCalculator(frame, **results)

@@ -29,9 +29,9 @@ class MdOutputs(NamedTuple):
 
     def refuse_existing(self) -> None:
         """Raise OutputExistsError if any of the files is there and overwriting was not asked for."""
-        for path in self[:-1]:
-            if path is not None:
-                refuse_existing(Path(path), self.overwrite)
+        paths = [Path(path) for path in self[:-1] if path is not None]
+        for path in [*paths, *(path.with_suffix(".pdb") for path in paths if path.suffix == ".dcd")]:
+            refuse_existing(path, self.overwrite)
 
 
 def outputs_in(folder: Path, trajectory: str = "trajectory.dcd", overwrite: bool = False) -> MdOutputs:

@@ -88,6 +88,8 @@ def relax(
     """
     outputs = outputs or RelaxOutputs()
     _check_request(optimiser, cell_filter, fmax, steps)
+    if cell_filter is not None and not (atoms.pbc.any() and atoms.cell.rank == 3):
+        raise StructureError("A structure without a periodic cell has no stress; relax it without a cell filter.")
     check_threshold(max_deviation)
     if reference is not None:
         check_same_atoms(atoms, reference)

@@ -52,7 +52,7 @@ def read_restart(path: Path | None, signature: str) -> Restart:
         raise CheckpointError(f"{path} has format {found!r}, this version reads {FORMAT!r}; start a new run.")
     if str(content["signature"]) != signature:
         raise ConfigError(
-            f"{path} belongs to a run with another model, engine or dtype, or with other settings or atoms;"
+            f"{path} belongs to a run with another model, engine or dtype, or with other settings, atoms or cell;"
             " resume with the same ones."
         )
     return restart

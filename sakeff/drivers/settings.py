@@ -10,6 +10,7 @@ from sakeff.errors import ConfigError
 
 ENSEMBLES = ("nve", "nvt")
 FS_PER_PS = 1000.0
+LARGEST_SEED = 2**31 - 1  # OpenMM's seeds have 32 bits, and ours are shifted by one there
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class MdSettings:
                 raise ConfigError(f"{name} is {getattr(self, name)}; give a finite number above zero.")
         if self.steps < 0 or self.max_stretch <= 1:
             raise ConfigError("steps must not be negative and max_stretch must be above 1; correct them.")
+        if not 0 <= self.seed < LARGEST_SEED:
+            raise ConfigError(f"seed is {self.seed}; give a number from 0 to {LARGEST_SEED - 1}.")
         check_threshold(self.max_deviation)
         if self.frame_every % self.log_every or self.checkpoint_every % self.log_every:
             raise ConfigError(

@@ -10,16 +10,14 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.outputs import Properties, all_outputs
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from sakeff.electrons import electrons
 from sakeff.engines.committee import DEVIATIONS, check_alike, combined, members
 from sakeff.engines.models import Model, open_model, structure_errors
 from sakeff.engines.replay import replayed
-from sakeff.errors import StructureError
 from sakeff.export.program import gradients_enabled
 from sakeff.export.torchscript import check_on
 from sakeff.types import single_system
 
-# Partial charges and magnetic moments are rounded in files: sums this near to an integer mean it.
-ROUNDING = 0.05
 USUAL_DTYPE = "float64"
 
 
@@ -31,8 +29,9 @@ class SAKECalculator(Calculator):
     Every result is computed at once: energy, free_energy (the same), energies (per atom), forces, and stress
     (+dE/dstrain/V in Voigt order xx, yy, zz, yz, xz, xy) where a direction is periodic and the cell has a volume.
 
-    The total charge (e) is ``atoms.info["charge"]`` or else the sum of the initial charges; the number of unpaired
-    electrons is ``atoms.info["spin"]`` or else the sum of the initial magnetic moments. (Not the multiplicity.)
+    The total charge (e) is ``atoms.info["charge"]`` (or "total_charge") or else the sum of the initial charges; the
+    number of unpaired electrons is ``atoms.info["spin"]`` (or "unpaired_electrons") or else the sum of the initial
+    magnetic moments. (Not the multiplicity.)
 
     A list of two models or more is a committee: every result is the mean of its members, and two results are added,
     ``energy_std`` (eV) and ``forces_std`` (N,) (eV/A), the sample standard deviations of the energy and of a force
@@ -135,20 +134,3 @@ class SAKECalculator(Calculator):
         atoms = self.atoms
         arrays = (atoms.numbers.astype(np.int64), atoms.positions, atoms.cell.array, atoms.pbc)
         return [torch.tensor(array, device=self.device) for array in arrays]
-
-
-def electrons(atoms: Atoms) -> tuple[float, float]:
-    """Total charge (e) and number of unpaired electrons; raises StructureError if they are not numbers."""
-    charge = atoms.info.get("charge", _rounded(atoms.get_initial_charges().sum()))
-    spin = atoms.info.get("spin", _rounded(atoms.get_initial_magnetic_moments().sum()))
-    try:
-        return float(charge), float(spin)
-    except (TypeError, ValueError) as error:
-        raise StructureError(
-            f"atoms.info has charge {charge!r} and spin {spin!r}; give one number for each."
-        ) from error
-
-
-def _rounded(total: float) -> float:
-    nearest = float(np.rint(total))
-    return nearest if abs(total - nearest) < ROUNDING else float(total)

@@ -10,6 +10,7 @@ import numpy as np
 
 from sakeff.errors import ConfigError
 from sakeff.export.header import ProgramHeader
+from sakeff.types import UNKNOWN_LEVEL
 
 T = TypeVar("T")
 
@@ -42,7 +43,8 @@ def check_alike(headers: Sequence[ProgramHeader]) -> None:
                 f"The models of a committee were trained for different {name} ({found[0]} and {different[0]});"
                 " use models trained for the same."
             )
-    levels = sorted({header.level_of_theory for header in headers if header.level_of_theory is not None})
+    known = {header.level_of_theory for header in headers if header.level_of_theory is not None}
+    levels = sorted(known - {UNKNOWN_LEVEL})
     if len(levels) > 1:
         raise ConfigError(
             f"The models of a committee have different levels of theory ({', '.join(levels)}); use models of one level."

@@ -36,7 +36,7 @@ def open_model(
     """
     if isinstance(model, (list, tuple)):
         raise ConfigError("Only SAKECalculator takes several models; give one here, or use ASE (--engine ase).")
-    _check_device(device)
+    check_device(device)
     path = None if isinstance(model, Potential) else resolve_model(model)
     if path is not None and path.is_file():
         return _as_asked(load_program(_best_file(path, kernels), device), path, dtype, skin, kernels)
@@ -47,7 +47,8 @@ def open_model(
     return MadeProgram(opened.program.to(device), opened.header, reference)
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
+    """Raise ConfigError for a device that is not there."""
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:

@@ -17,7 +17,7 @@ from sakeff.data.padding import choose_capacity
 from sakeff.data.read import read_frames
 from sakeff.data.splits import split_frames
 from sakeff.data.store import FrameStore
-from sakeff.errors import ConfigError
+from sakeff.errors import ConfigError, DataError
 from sakeff.potential import Potential
 from sakeff.representations.registry import REPRESENTATIONS
 from sakeff.training.config import DataConfig, LossConfig, RunConfig, ScheduleConfig, TrainConfig
@@ -73,6 +73,7 @@ def make_trainer(
     """Put the parts of a run together. Raises `DataError` if a set holds an element unknown to the potential."""
     for frames in sets:
         check_elements(model.potential, frames)
+    _check_electrons(sets)
     device, dtype = torch.device(config.device), getattr(torch, config.dtype)
     potential = model.potential.to(device=device, dtype=dtype).train()
     store = FrameStore(sets.train, potential.requests(), device, dtype)
@@ -83,6 +84,15 @@ def make_trainer(
     watched = sets.validation if len(sets.validation) else sets.train
     validator = Validator(FrameStore(watched, potential.requests(), device, dtype), config.batch_size, loss, world)
     return Trainer(step, validator, make_plan(config, len(store), world), state, log, _documents(config, sets, model))
+
+
+def _check_electrons(sets: Sets) -> None:
+    """Raise `DataError` for frames of several charges or spins: no representation tells them apart."""
+    for name in ("charge", "spin"):
+        found = np.unique(np.concatenate([getattr(frames, name) for frames in sets])).tolist()
+        if len(found) > 1:
+            values = ", ".join(f"{value:g}" for value in found)
+            raise DataError(f"The data have several values of {name} ({values}), which no potential reads; keep one.")
 
 
 def make_loss(config: LossConfig) -> EnergyForceLoss:
@@ -152,15 +162,34 @@ def new_model(config: TrainConfig, frames: Frames) -> Model:
 def pretrained_model(name_or_folder: Union[str, Path], config: TrainConfig, frames: Frames) -> Model:
     """Weights of a bundled model or checkpoint, with reference energies shifted to the level of theory of the new data.
 
-    Raises `CheckpointError`, `DataError` for elements that the model does not know, and `ConfigError` if the recipe
-    describes another potential.
+    Only the elements of the new data are left. Raises `CheckpointError`, `DataError` for elements that the model does
+    not know, and `ConfigError` if the recipe describes another potential.
     """
     checkpoint = load_trainable(name_or_folder)
     _check_described(checkpoint.config, config.potential or {}, name_or_folder)
+    check_elements(checkpoint.potential, frames)
+    model = _with_elements_of(frames, Model(checkpoint.config, checkpoint.potential))
     shown = _representative(frames, SHOWN)
-    predicted = evaluate(checkpoint.potential, shown, config.batch_size).energy
-    shift_energies(checkpoint.potential, shown, predicted)
-    return Model(checkpoint.config, checkpoint.potential)
+    predicted = evaluate(model.potential, shown, config.batch_size).energy
+    shift_energies(model.potential, shown, predicted)
+    return model
+
+
+def _with_elements_of(frames: Frames, model: Model) -> Model:
+    """The model without elements that the frames lack: new labels say nothing of them, and old energies do not fit."""
+    elements = np.unique(frames.numbers).tolist()
+    known = model.config.elements
+    if elements == known:
+        return model
+    config = model.config.model_copy(update={"elements": elements})
+    state = model.potential.state_dict()
+    kept = torch.tensor([known.index(element) for element in elements])
+    state["embedding.vectors.weight"] = state["embedding.vectors.weight"][kept]
+    absent = [element for element in known if element not in elements]
+    state["reference.energies"][absent] = 0.0
+    potential = build_potential(config).to(next(model.potential.parameters()).dtype)
+    potential.load_state_dict(state)
+    return Model(config, potential)
 
 
 def _representative(frames: Frames, count: int) -> Frames:

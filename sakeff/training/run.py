@@ -11,8 +11,8 @@ import torch
 
 import sakeff
 from sakeff.checkpoint import save_checkpoint
-from sakeff.errors import ConfigError
-from sakeff.io import refuse_existing, write_text
+from sakeff.errors import ConfigError, OutputExistsError
+from sakeff.io import write_text
 from sakeff.training.build import Model, Sets, load_sets, make_trainer, new_model, pretrained_model, stored_model
 from sakeff.training.config import RunConfig, TrainConfig
 from sakeff.training.evaluate import Evaluation, evaluate
@@ -74,8 +74,9 @@ class RunFiles:
 
     def refuse_stored(self) -> None:
         """Refuse to write over another run."""
-        refuse_existing(self.log, overwrite=False)
-        refuse_existing(self.state, overwrite=False)
+        for path in (self.log, self.state, self.metrics, self.config, self.model):
+            if path.exists():
+                raise OutputExistsError(f"{path} exists already; continue with --resume or choose another folder.")
 
     def write_config(self, config: RunConfig) -> None:
         """The recipe, beside what came of it."""
@@ -86,7 +87,10 @@ def run_device(config: RunConfig) -> torch.device:
     """The device of a run. Raises `ConfigError` if there is none."""
     if config.device.startswith("cuda") and not torch.cuda.is_available():
         raise ConfigError("device is 'cuda', but torch sees no card; use device: cpu or install torch with CUDA.")
-    return torch.device(config.device)
+    try:
+        return torch.device(config.device)
+    except RuntimeError as error:
+        raise ConfigError(f"device {config.device!r} is none that torch knows; use cpu or cuda.") from error
 
 
 def _model(config: TrainConfig, sets: Sets, state: Optional[RunState], init_from: Optional[Union[str, Path]]) -> Model:
@@ -127,6 +131,7 @@ def _provenance(config: TrainConfig, sets: Sets, metrics: Dict[str, Any]) -> Dic
         "data_sha256": sets.train.sha256(),
         "elements": elements,
         "charges": np.unique(sets.train.charge).tolist(),
+        "spins": np.unique(sets.train.spin).tolist(),
         "metrics": metrics,
         "code_version": sakeff.__version__,
         "seed": config.seed,

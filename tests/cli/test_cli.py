@@ -190,3 +190,10 @@ def test_the_default_threshold_is_that_of_the_drivers():
     """Typed again in the command line, which imports nothing heavy before it knows its arguments."""
     (option,) = (one for one in main.get_command(None, "md").params if one.name == "max_deviation")
     assert option.default == MAX_DEVIATION
+
+
+def test_a_device_that_is_not_there_is_one_sentence(model, tmp_path):
+    make_frames().save(tmp_path / "data.npz")
+    result = CliRunner().invoke(main, ["evaluate", model, str(tmp_path / "data.npz"), "--device", "nonsense"])
+    assert result.exit_code != 0
+    assert "Device 'nonsense' is not available" in result.output + result.stderr

@@ -62,6 +62,44 @@ def test_missing_labels_and_wrong_units_are_refused(tmp_path, atoms, options, se
         read_extxyz(write(tmp_path, atoms), **options)
 
 
+def both():
+    """Labels of two methods: the reference under REF_..., another one as ASE's results."""
+    atoms = labelled("REF_energy", "REF_forces")
+    atoms.calc = SinglePointCalculator(atoms, energy=1.0, forces=np.zeros((3, 3)))
+    return atoms
+
+
+def test_labels_of_two_methods_do_not_mix(tmp_path):
+    """A gap in one is not filled from the other, in no frame, and energies and forces go together."""
+    complete = read_extxyz(write(tmp_path, both(), both()))
+    for key in ("REF_energy", "REF_forces"):
+        gap = both()
+        (gap.info if key in gap.info else gap.arrays).pop(key)
+        with pytest.raises(DataError, match=f"structure 1 has no .* under '{key}'"):
+            read_extxyz(write(tmp_path, both(), gap))
+    gap = both()
+    gap.info["REF_energy"] = float("nan")
+    with pytest.raises(DataError, match="structure 1 has no energy under 'REF_energy'"):
+        read_extxyz(write(tmp_path, both(), gap))
+    one_each = both()
+    del one_each.info["REF_energy"]
+    one_each.calc = SinglePointCalculator(one_each, energy=1.0)
+    with pytest.raises(DataError, match="name both"):
+        read_extxyz(write(tmp_path, one_each))
+    named = read_extxyz(write(tmp_path, both()), energy_key="energy", force_key="forces")
+    assert named.energy[0] == 1.0 != complete.energy[0]
+
+
+@pytest.mark.parametrize(
+    ("info", "sentence"),
+    [({"charge": "neutral"}, "give one number for each"), ({"E": "n/a"}, "has 'n/a' under 'E'")],
+)
+def test_values_that_are_no_numbers(tmp_path, info, sentence):
+    atoms = labelled("REF_energy", "REF_forces", **info)
+    with pytest.raises(DataError, match=sentence):
+        read_extxyz(write(tmp_path, atoms), **({"energy_key": "E"} if "E" in info else {}))
+
+
 def test_mixed_levels_are_refused(tmp_path):
     path = write(tmp_path, labelled(level_of_theory="PBE"), labelled(level_of_theory="PBE0"))
     with pytest.raises(DataError, match="mixes levels"):

@@ -130,6 +130,35 @@ def test_resume_refuses_another_model_or_dtype(tmp_path, one_model):
     assert run_md(ethanol, copy, settings(timestep_fs=0.5, steps=10), "ase", outputs, resume=True).steps == 10
 
 
+def test_resume_refuses_another_cell_or_other_masses(tmp_path):
+    run(tmp_path, {"steps": 20})
+    outputs = outputs_in(tmp_path, "trajectory.xyz")
+    larger, heavier = COPPER.copy(), COPPER.copy()
+    larger.set_cell(1.01 * COPPER.cell.array)
+    heavier.set_masses(COPPER.get_masses() + 1.0)
+    for atoms in (larger, heavier):
+        with pytest.raises(ConfigError, match="other settings, atoms or cell"):
+            run_md(atoms, EMT(), settings(), "ase", outputs, resume=True)
+
+
+def test_labels_of_the_start_are_not_written_beside_other_positions(tmp_path):
+    start = COPPER.copy()
+    start.info.update(REF_energy=-1.0, smiles="[Cu]")
+    start.arrays["REF_forces"] = np.ones((len(start), 3))
+    run_md(start, EMT(), settings(), "ase", outputs_in(tmp_path, "trajectory.xyz"))
+    last = ase.io.read(tmp_path / "trajectory.xyz", "-1")
+    assert "REF_energy" not in last.info
+    assert "REF_forces" not in last.arrays
+    assert last.info["smiles"] == "[Cu]"
+    assert start.info["REF_energy"] == -1.0  # the caller's atoms are not changed
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31 - 1])
+def test_seeds_that_an_engine_cannot_take_are_refused(seed):
+    with pytest.raises(ConfigError, match="give a number from 0"):
+        settings(seed=seed)
+
+
 def test_a_calculator_is_the_models_it_was_made_of(tmp_path, one_model):
     other = small_model(tmp_path / "other", width=6)
     committee = identity(SAKECalculator([one_model, other]))
@@ -143,6 +172,13 @@ def test_outputs_are_refused_before_anything_is_computed(tmp_path):
     with pytest.raises(OutputExistsError):
         run(tmp_path)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"log.csv": "precious"}
+
+
+def test_the_topology_beside_a_dcd_is_refused_before_anything_is_written(tmp_path):
+    (tmp_path / "trajectory.pdb").write_text("precious")
+    with pytest.raises(OutputExistsError, match=r"trajectory\.pdb"):
+        run_md(COPPER, EMT(), settings(), "ase", outputs_in(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["trajectory.pdb"]
 
 
 def test_an_exploding_bond_stops_the_run_and_saves_the_last_good_frame(tmp_path):

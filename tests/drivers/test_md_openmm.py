@@ -51,6 +51,14 @@ def test_velocities_arrive_in_the_right_units(one_model):
     assert result.kinetic[-1] == pytest.approx(atoms.get_kinetic_energy(), rel=1e-4)  # masses of another table
 
 
+def test_isotopes_are_as_heavy_as_in_ase(one_model):
+    heavy = load_structure("ethanol")
+    heavy.set_masses(np.where(heavy.numbers == 1, 2.014, heavy.get_masses()))
+    temperatures = [run_md(heavy, one_model, settings(steps=5), engine, **options).temperature[0]
+                    for engine, options in (("ase", {}), ("openmm", EXACT))]  # fmt: skip
+    assert temperatures[0] == pytest.approx(temperatures[1], rel=2e-2)
+
+
 @pytest.mark.parametrize("ensemble", ["nve", "nvt"])
 def test_resumed_runs_continue_exactly(tmp_path, one_model, ensemble):
     start = load_structure("ethanol")

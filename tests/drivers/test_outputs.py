@@ -3,7 +3,7 @@ from pathlib import Path
 import ase.io
 import numpy as np
 import pytest
-from ase.build import molecule
+from ase.build import bulk, molecule
 
 from sakeff.drivers.outputs import CsvLog, ExtxyzTrajectory, open_trajectory, writing
 from sakeff.errors import OutputError, OutputExistsError
@@ -53,6 +53,24 @@ def first_x(path):
     import mdtraj
 
     return mdtraj.load(str(path), top=str(path.with_suffix(".pdb"))).xyz[:, 0, 0] * 10
+
+
+def test_dcd_and_pdb_hold_positions_and_box_in_one_orientation(tmp_path):
+    """OpenMM's box is a rotated one where the cell is not in standard form: distances through its faces must stay."""
+    import mdtraj
+
+    diamond = bulk("C", "diamond")  # two atoms in a primitive cell, neighbours through every face
+    file = open_trajectory(tmp_path / "t.dcd", diamond, 0.01)
+    file.write(diamond, 0.0)
+    file.close()
+    expected = diamond.get_distance(0, 1, mic=True)
+    trajectory = mdtraj.load(str(tmp_path / "t.dcd"), top=str(tmp_path / "t.pdb"))
+    assert 10.0 * mdtraj.compute_distances(trajectory, [[0, 1]])[0, 0] == pytest.approx(expected, abs=1e-4)
+    pdb = ase.io.read(tmp_path / "t.pdb")
+    pdb.pbc = True
+    assert pdb.get_distance(0, 1, mic=True) == pytest.approx(expected, abs=2e-3)
+    third = diamond.get_all_distances(mic=True).max()
+    assert pdb.get_all_distances(mic=True).max() == pytest.approx(third, abs=2e-3)
 
 
 def test_dcd_keeps_the_box(tmp_path):

@@ -45,6 +45,13 @@ def test_with_a_model(model):
     assert result.energies[-1] < result.energies[0]
 
 
+def test_an_open_structure_has_no_cell_to_relax(tmp_path):
+    outputs = relaxation_in(tmp_path)
+    with pytest.raises(StructureError, match="no stress; relax it without a cell filter"):
+        relax(molecule("H2O"), EMT(), cell_filter="cell", outputs=outputs)
+    assert not list(tmp_path.iterdir())
+
+
 def test_cell_filter_relaxes_the_cell():
     strained = bulk("Cu", a=3.9, cubic=True)
     result = relax(strained, EMT(), fmax=1e-3, cell_filter="cell")

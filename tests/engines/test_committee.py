@@ -133,6 +133,7 @@ def test_levels_of_theory_do_not_mix_but_may_be_unknown(three):
     with pytest.raises(ConfigError, match=r"different levels of theory \(MP2, random numbers\)"):
         check_alike([one, two])
     check_alike([one, one.model_copy(update={"level_of_theory": None, "cutoffs": [None], "dtype": "float32"})])
+    check_alike([one, one.model_copy(update={"level_of_theory": "unknown"})])
 
 
 def test_other_elements_are_refused_when_the_calculator_is_made(three):

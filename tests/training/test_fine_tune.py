@@ -1,8 +1,12 @@
 """Fine-tuning without a recipe, and what a recipe may say about the model that a run starts from."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from ase import Atoms
 
+from sakeff import SAKECalculator
 from sakeff.checkpoint import load_checkpoint
 from sakeff.data.frames import Frames
 from sakeff.errors import CheckpointError, ConfigError, DataError
@@ -46,9 +50,11 @@ def test_only_a_model_stands_in_for_a_potential(data_file, tmp_path):
 def test_the_model_is_taken_with_its_energies_at_the_new_level(data_file, model, frames):
     tuned = pretrained_model(model, fine_tuning_config([data_file]), frames)
     start = load_checkpoint(model)
-    assert tuned.config == start.config
+    assert tuned.config.representation == start.config.representation
     before, after = start.potential.state_dict(), tuned.potential.state_dict()
-    assert [key for key in before if not before[key].equal(after[key])] == ["reference.energies"]
+    changed = [key for key in before if not before[key].equal(after[key])]
+    assert changed == ["embedding.vectors.weight", "reference.energies"]
+    assert after["embedding.vectors.weight"].equal(before["embedding.vectors.weight"][[0, 3]])  # H and O
     error = evaluate(tuned.potential, frames).energy - frames.energy
     for name in ("OH", "HOH"):
         assert abs(error[frames.groups == name].mean()) < 1e-5
@@ -82,7 +88,42 @@ def test_a_recipe_that_describes_another_potential_is_refused(data_file, model, 
 
 def test_a_recipe_that_describes_the_same_potential_is_taken(data_file, model, frames):
     config = parse_train_config(recipe(data_file, potential={"representation": REPRESENTATIONS["so3krates"]}))
-    assert pretrained_model(model, config, frames).config.elements == [1, 6, 7, 8]
+    assert pretrained_model(model, config, frames).config.elements == [1, 8]
+
+
+def test_a_tuned_model_refuses_elements_that_its_data_never_had(data_file, model, frames):
+    """Their reference energies would be those of another level of theory."""
+    tuned = pretrained_model(model, fine_tuning_config([data_file]), frames)
+    assert set(tuned.potential.reference.energies.nonzero().flatten().tolist()) == {1, 8}
+    methane = Frames.build([np.array([6, 1])], [np.eye(2, 3)], [np.ones((2, 3))], [0.0], "none")
+    with pytest.raises(DataError, match=r"elements \[6\]"):
+        evaluate(tuned.potential, methane)
+
+
+def test_an_element_that_only_the_test_set_has_is_refused(data_file, model, tmp_path):
+    methane = Frames.build([np.array([6, 1])], [np.eye(2, 3)], [np.ones((2, 3))], [0.0], "springs")
+    methane.save(tmp_path / "test.npz")
+    data = {"path": str(data_file), "test_path": str(tmp_path / "test.npz"), "train": 8, "validation": 2}
+    config = parse_train_config(recipe(data_file, data=data, potential=None))
+    with pytest.raises(DataError, match=r"elements \[6\]"):
+        train(config, tmp_path / "run", init_from=model)
+
+
+@pytest.mark.parametrize("name", ["charge", "spin"])
+def test_frames_of_several_charges_or_spins_are_refused(tmp_path, name):
+    """No representation reads them: one energy would be asked to be two."""
+    mixed = replace(make_frames(count=12), **{name: np.arange(12.0) % 2})
+    mixed.save(tmp_path / "mixed.npz")
+    with pytest.raises(DataError, match=f"several values of {name} \\(0, 1\\)"):
+        train(parse_train_config(recipe(tmp_path / "mixed.npz")), tmp_path / "run")
+
+
+def test_radicals_of_one_kind_are_trained_and_evaluated(tmp_path):
+    radicals = replace(make_frames(count=20), spin=np.ones(20))
+    radicals.save(tmp_path / "radicals.npz")
+    model = train(parse_train_config(recipe(tmp_path / "radicals.npz", steps=2)), tmp_path / "run", show_progress=False)
+    atoms = Atoms(radicals.frame(0).numbers, radicals.frame(0).positions, info={"spin": 1})
+    assert np.isfinite(SAKECalculator(model).get_potential_energy(atoms))
 
 
 def test_elements_that_the_model_does_not_know_and_models_that_do_not_exist(data_file, model, tmp_path):

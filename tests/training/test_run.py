@@ -84,6 +84,14 @@ def test_a_slice_that_ends_before_the_first_validation_leaves_what_it_learned(da
     assert (metrics["steps"], metrics["finished"]) == (20, False)
 
 
+@pytest.mark.parametrize("name", ["model", "metrics.json", "train.json"])
+def test_files_of_the_user_are_not_written_over(data_file, tmp_path, name):
+    (tmp_path / name).write_text("precious")
+    with pytest.raises(OutputExistsError, match="continue with --resume or choose another folder"):
+        run(recipe(data_file), tmp_path)
+    assert (tmp_path / name).read_text() == "precious"
+
+
 def test_a_killed_run_resumes_exactly(data_file, tmp_path, uninterrupted):
     out = tmp_path / "killed"
     document = tmp_path / "train.json"
