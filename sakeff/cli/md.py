@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from sakeff.cli.common import compute_options, model_option, output_options, print_pairs, quiet_option
 
@@ -72,6 +73,7 @@ def md(
     from sakeff.drivers import MdSettings, check_engine, equilibrated, outputs_in, relaxed_start, run_md, steps_in
     from sakeff.structures import read_structure
 
+    _refuse_options_of_others(engine)
     choices = {name: options.pop(name) for name in ENGINE_OPTIONS["openmm"]}
     of_ase, of_engine = ({name: choices[name] for name in ENGINE_OPTIONS[key]} for key in ("ase", engine))
     settings = MdSettings(steps_in(picoseconds, timestep), ensemble, timestep, **options)
@@ -97,3 +99,14 @@ def md(
             ("files", str(folder)),
         ]
     )
+
+
+def _refuse_options_of_others(engine: str) -> None:
+    """Raise ConfigError for an option on the command line that the engine would ignore."""
+    from sakeff.errors import ConfigError
+
+    context = click.get_current_context()
+    for name in set(ENGINE_OPTIONS["openmm"]) - set(ENGINE_OPTIONS[engine]):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = name.replace("_", "-")
+            raise ConfigError(f"The engine {engine!r} takes no --{option}; leave it out, or use --engine openmm.")

@@ -167,6 +167,8 @@ def pretrained_model(name_or_folder: Union[str, Path], config: TrainConfig, fram
     """
     checkpoint = load_trainable(name_or_folder)
     _check_described(checkpoint.config, config.potential or {}, name_or_folder)
+    if config.reference_energies:
+        raise ConfigError("A run that starts from a model fits its reference energies; leave reference_energies out.")
     check_elements(checkpoint.potential, frames)
     model = _with_elements_of(frames, Model(checkpoint.config, checkpoint.potential))
     shown = _representative(frames, SHOWN)

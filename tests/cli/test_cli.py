@@ -197,3 +197,12 @@ def test_a_device_that_is_not_there_is_one_sentence(model, tmp_path):
     result = CliRunner().invoke(main, ["evaluate", model, str(tmp_path / "data.npz"), "--device", "nonsense"])
     assert result.exit_code != 0
     assert "Device 'nonsense' is not available" in result.output + result.stderr
+
+
+@pytest.mark.parametrize("option", [["--platform", "CPU"], ["--precision", "double"], ["--cuda-graphs"]])
+def test_md_refuses_what_its_engine_would_ignore(model, tmp_path, option):
+    line = ["md", "ethanol", "--engine", "ase", "--model", model, "--out", str(tmp_path / "run"), *option]
+    result = CliRunner().invoke(main, line)
+    assert result.exit_code != 0
+    assert f"takes no {option[0]}" in result.output + result.stderr
+    assert not (tmp_path / "run").exists()

@@ -126,6 +126,12 @@ def test_radicals_of_one_kind_are_trained_and_evaluated(tmp_path):
     assert np.isfinite(SAKECalculator(model).get_potential_energy(atoms))
 
 
+def test_reference_energies_are_not_asked_for_in_vain(data_file, model, frames):
+    config = parse_train_config(recipe(data_file, potential=None, reference_energies={1: -5.0}))
+    with pytest.raises(ConfigError, match="leave reference_energies out"):
+        pretrained_model(model, config, frames)
+
+
 def test_elements_that_the_model_does_not_know_and_models_that_do_not_exist(data_file, model, tmp_path):
     fluorine = Frames.build([np.array([9, 1])] * 2, [np.eye(2, 3)] * 2, [np.ones((2, 3))] * 2, [0.0, 1.0], "none")
     with pytest.raises(DataError, match=r"elements \[9\]"):
