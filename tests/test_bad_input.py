@@ -581,7 +581,7 @@ def resume_of_a_damaged_state(folder):
     return lambda: training(document, folder / "run", resume=True)
 
 
-@case(OutputExistsError, "exists already", "choose another name or ask for overwriting")
+@case(OutputExistsError, "exists already", "continue with --resume or choose another folder")
 def training_into_a_used_folder(folder):
     document = recipe(folder)
     training(document, folder / "run")
