@@ -130,7 +130,8 @@ def _found(path: Path) -> dict[str, Any]:
 
 
 def _training(provenance: dict[str, Any], folder: Path) -> str:
-    metrics, recipes = provenance["metrics"], sorted(folder.glob("recipe*.yaml"))
+    metrics = provenance["metrics"]
+    recipes = sorted(folder.glob("recipe*.yaml"), key=lambda path: (len(path.name), path.name))  # 10 comes after 9
     data = [yaml.safe_load(path.read_text(encoding="utf-8"))["data"]["path"] for path in recipes[-1:]]
     rows = [
         ("steps of the last recipe", metrics["steps"]),

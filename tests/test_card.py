@@ -39,7 +39,11 @@ def test_the_card_of_a_general_model_says_how_it_relaxes_and_how_stable_it_is():
 def test_a_model_of_ones_own_has_a_card_too(tmp_path):
     for file in ("config.json", "recipe.yaml"):
         (tmp_path / file).write_bytes((models_folder() / "sake-gfn2" / file).read_bytes())
+    for stage in (2, 10):
+        (tmp_path / f"recipe_{stage}.yaml").write_text(f"data: {{path: of_{stage}.npz}}\n")
     card = make_card(tmp_path)
+    assert "| training data | of_10.npz |" in card  # of the last stage
+    assert "recipe.yaml, recipe_2.yaml, recipe_10.yaml" in card
     assert "## Errors" in card
     assert "## Beyond errors" not in card
     assert "![" not in card

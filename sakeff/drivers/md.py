@@ -84,7 +84,6 @@ def run_md(
     Raises OutputExistsError before anything is computed if an output is there.
     """
     outputs = outputs or MdOutputs()
-    check_engine(engine, model)
     run = signature(atoms, settings, engine, identity(model), options.get("dtype"))
     restart = read_restart(outputs.checkpoint, run) if resume else None
     if restart is None:
