@@ -28,7 +28,8 @@ UNITS = "eV, angstrom"
 class Checkpoint(NamedTuple):
     """A potential with what is known about it.
 
-    ``provenance`` has level_of_theory, data_sha256, units, elements, charges, metrics, code_version and seed.
+    ``provenance`` has level_of_theory, data_sha256, units, elements, charges, metrics, code_version and seed, and of a
+    run that started from trained weights their fingerprint (start).
     """
 
     config: PotentialConfig

@@ -35,6 +35,8 @@ def resolve_model(name_or_path: str | Path) -> Path:
     bundled = models_folder() / str(name_or_path)
     if str(name_or_path) in list_models():
         return bundled
+    if (path / "model" / CONFIG_FILE).is_file():
+        raise CheckpointError(f"{path} is the folder of a run; its model is {path / 'model'}.")
     raise CheckpointError(
         f"No model {str(name_or_path)!r}: give a checkpoint folder, an exported file or one of {list_models()}."
     )

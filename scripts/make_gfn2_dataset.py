@@ -55,7 +55,7 @@ def generate(options: argparse.Namespace) -> int:
     """Make the shards that do not exist yet. A shard is complete or absent, so a killed run goes on where it was."""
     folder = options.out / "shards"
     folder.mkdir(parents=True, exist_ok=True)
-    molecules = enumerate_molecules(options.seed)[: options.molecules]
+    molecules = enumerate_molecules(options.seed)[: options.molecules : options.every]
     todo = [m for m in molecules if not _report_path(_shard_path(folder, m.smiles)).exists()]
     print(f"{len(molecules)} molecules, {len(molecules) - len(todo)} of them done already", file=sys.stderr)
     frames, failed = 0, 0
@@ -222,6 +222,7 @@ def _parser() -> argparse.ArgumentParser:
     make = commands.add_parser("generate", help="sample and label molecules")
     make.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one per core)")
     make.add_argument("--molecules", type=int, default=None, help="only the first N (default: all)")
+    make.add_argument("--every", type=int, default=1, help="only each N-th of them: a thinner set of the same kinds")
     more = commands.add_parser("explore", help="add complexes that models disagree about")
     more.add_argument("--models", nargs="+", required=True, help="two or more trained models")
     more.add_argument("--candidates", type=int, default=20_000, help="random complexes")

@@ -40,6 +40,12 @@ def test_unknown_names_list_the_known(name):
         zoo.resolve_model(name)
 
 
+def test_the_folder_of_a_run_is_answered_with_that_of_its_model(models, tmp_path):
+    (models / "tiny").rename(tmp_path / "model")
+    with pytest.raises(CheckpointError, match=r"its model is .*model"):
+        zoo.resolve_model(tmp_path)
+
+
 def test_loads_in_evaluation_mode(models):
     potential = zoo.load_potential("tiny")
     assert not potential.training

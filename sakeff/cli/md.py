@@ -68,7 +68,8 @@ def md(
     """Run molecular dynamics of STRUCTURE.
 
     Writes log.csv, trajectory.dcd (with trajectory.pdb for readers) or trajectory.xyz, checkpoint.npz, energy.png and
-    temperature.png. Stops when numbers go non-finite or a bond explodes, and saves last_good.xyz then.
+    temperature.png. Stops when numbers go non-finite or a bond explodes, and saves last_good.xyz then. Ctrl-C leaves a
+    checkpoint for --resume.
     """
     from sakeff.drivers import MdSettings, check_engine, equilibrated, outputs_in, relaxed_start, run_md, steps_in
     from sakeff.structures import read_structure

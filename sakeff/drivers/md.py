@@ -7,6 +7,7 @@ import json
 import time
 from dataclasses import asdict
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ from sakeff.drivers.settings import FS_PER_PS, MdSettings
 from sakeff.drivers.watch import Watch
 from sakeff.electrons import electrons
 from sakeff.errors import ConfigError, SakeffError, SimulationError, StructureError
+from sakeff.signals import stop_request
 
 ENGINES = {"ase": ("sakeff.drivers.md_ase", "AseEngine"), "openmm": ("sakeff.drivers.md_openmm", "OpenmmEngine")}
 SECONDS_PER_DAY = 86400.0
@@ -80,7 +82,8 @@ def run_md(
 
     Logs a warning at the first logged step where a committee disagrees by more than ``settings.max_deviation``.
 
-    Raises SimulationError when numbers go non-finite or a bond explodes; the last good frame is saved then.
+    Raises SimulationError when numbers go non-finite or a bond explodes; the last good frame is saved then. Raises it
+    after Ctrl-C or SIGTERM, too, with a checkpoint of the step that was reached.
     Raises OutputExistsError before anything is computed if an output is there.
     """
     outputs = outputs or MdOutputs()
@@ -121,7 +124,10 @@ def _loop(
     if restart is None:
         recorder.record(0, _row(0, frame, engine, settings, clock), frame, engine.state)
     silent = None if progress else True  # None: silent where there is no terminal
-    with tqdm(total=settings.steps, initial=step, unit="step", disable=silent, desc=settings.ensemble) as bar:
+    with (
+        stop_request() as request,
+        tqdm(total=settings.steps, initial=step, unit="step", disable=silent, desc=settings.ensemble) as bar,
+    ):
         while step < settings.steps:
             chunk = min(settings.log_every - step % settings.log_every, settings.steps - step)
             try:
@@ -134,6 +140,8 @@ def _loop(
             recorder.record(step, row, frame, engine.state)
             bar.update(chunk)
             bar.set_postfix_str(f"T {row[5]:.0f} K, {row[6]:.2f} ns/day", refresh=False)
+            if request.received and step < settings.steps:
+                raise _stopped(request.received, step, recorder.save_checkpoint(step, engine.state))
     recorder.save_checkpoint(step, engine.state)
     return clock.seconds(), frame_atoms(atoms, frame)
 
@@ -172,6 +180,14 @@ def _failure(error: SakeffError, good: int, atoms: Atoms, potential: float, reco
     return SimulationError(
         f"The simulation stopped after step {good} because {error}; its last good frame is {place},"
         " so try a shorter time step, a relaxed start or a lower temperature."
+    )
+
+
+def _stopped(signal: str, step: int, checkpoint: Path | None) -> SimulationError:
+    if checkpoint is None:
+        return SimulationError(f"{signal} stopped the simulation after step {step}; no checkpoint was asked for.")
+    return SimulationError(
+        f"{signal} stopped the simulation after step {step}; {checkpoint} holds its state, continue with --resume."
     )
 
 

@@ -84,11 +84,12 @@ class Recorder:
         if step % self._settings.checkpoint_every == 0:
             self.save_checkpoint(step, state)
 
-    def save_checkpoint(self, step: int, state: Callable[[], bytes]) -> None:
-        """Replace the checkpoint atomically, if there is to be one."""
+    def save_checkpoint(self, step: int, state: Callable[[], bytes]) -> Path | None:
+        """Replace the checkpoint atomically, if there is to be one; returns where it is."""
         if self._outputs.checkpoint is not None:
             log, trajectory = self._mark(self._log), self._mark(self._trajectory)
             write_restart(self._outputs.checkpoint, Restart(step, state(), log, trajectory), self._signature)
+        return self._outputs.checkpoint
 
     def rescue(self, atoms: Atoms, potential: float, step: int) -> str:
         """Write the last good frame; returns where it is, for the message."""

@@ -1,7 +1,8 @@
 """OpenMM forces and systems."""
 
+import operator
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -257,6 +258,8 @@ def _structure(
     periodic: bool,
 ) -> System:
     """What the potential acts on, at positions of all particles."""
+    if not unit.is_quantity(positions):
+        raise StructureError("positions have no unit; multiply them, for example by openmm.unit.nanometer.")
     here = np.asarray(positions.value_in_unit(unit.angstrom))[chosen]
     if not (periodic and isinstance(topology_or_numbers, Topology)):
         return single_system(torch.tensor(numbers), torch.tensor(here))
@@ -273,7 +276,7 @@ def _numbers(topology_or_numbers: Topology | Sequence[int]) -> list[int]:
 
 def _particles(particles: Iterable[int] | None, count: int) -> list[int]:
     """Indices to act on; raises StructureError if there is none, or one is out of range or given twice."""
-    chosen = list(range(count)) if particles is None else [int(index) for index in particles]
+    chosen = list(range(count)) if particles is None else [_index(particle) for particle in particles]
     if not chosen:
         raise StructureError("There is no particle to act on; give at least one.")
     if min(chosen) < 0 or max(chosen) >= count:
@@ -281,6 +284,16 @@ def _particles(particles: Iterable[int] | None, count: int) -> list[int]:
     if len(set(chosen)) != len(chosen):
         raise StructureError("A particle is listed twice in particles; list each one once.")
     return chosen
+
+
+def _index(particle: Any) -> int:
+    """A whole number; neither a mask nor a fraction is taken for one."""
+    try:
+        if not isinstance(particle, bool):
+            return operator.index(particle)
+    except TypeError:
+        pass
+    raise StructureError(f"particles holds {particle!r}, which is no index; of a mask give numpy.flatnonzero(mask).")
 
 
 def _check_fit(header: ProgramHeader, numbers: list[int], periodic: bool, charge: float, spin: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from pathlib import Path
-from typing import Any, Dict, NamedTuple, Union
+from typing import Any, Dict, NamedTuple, Optional, Union
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ from sakeff.training.state import RunState
 from sakeff.training.step import TrainStep
 from sakeff.training.update import WeightUpdate
 from sakeff.training.world import World
-from sakeff.zoo import load_trainable
+from sakeff.zoo import fingerprint, load_trainable
 
 # Frames from which the new level of theory is learned before fine-tuning: more would only take minutes.
 SHOWN = 2000
@@ -48,10 +48,11 @@ class Sets(NamedTuple):
 
 
 class Model(NamedTuple):
-    """What is trained, and what describes it."""
+    """What is trained, what describes it, and the fingerprint of the trained weights it started from, if any."""
 
     config: PotentialConfig
     potential: Potential
+    start: Optional[str] = None
 
 
 def load_sets(config: DataConfig) -> Sets:
@@ -170,7 +171,8 @@ def pretrained_model(name_or_folder: Union[str, Path], config: TrainConfig, fram
     if config.reference_energies:
         raise ConfigError("A run that starts from a model fits its reference energies; leave reference_energies out.")
     check_elements(checkpoint.potential, frames)
-    model = _with_elements_of(frames, Model(checkpoint.config, checkpoint.potential))
+    start = Model(checkpoint.config, checkpoint.potential, fingerprint(name_or_folder))
+    model = _with_elements_of(frames, start)
     shown = _representative(frames, SHOWN)
     predicted = evaluate(model.potential, shown, config.batch_size).energy
     shift_energies(model.potential, shown, predicted)
@@ -191,7 +193,7 @@ def _with_elements_of(frames: Frames, model: Model) -> Model:
     state["reference.energies"][absent] = 0.0
     potential = build_potential(config).to(next(model.potential.parameters()).dtype)
     potential.load_state_dict(state)
-    return Model(config, potential)
+    return model._replace(config=config, potential=potential)
 
 
 def _representative(frames: Frames, count: int) -> Frames:
@@ -205,7 +207,7 @@ def _representative(frames: Frames, count: int) -> Frames:
 def stored_model(state: RunState) -> Model:
     """The potential of an interrupted run; its weights are restored with the rest of the state."""
     config = parse_potential_config(state.documents["model"])
-    return Model(config, build_potential(config))
+    return Model(config, build_potential(config), state.documents.get("start"))
 
 
 def _check_described(model: PotentialConfig, described: Dict[str, Any], name: Union[str, Path]) -> None:
@@ -237,4 +239,4 @@ def _with_mean_neighbours(config: PotentialConfig, frames: Frames) -> PotentialC
 def _documents(config: TrainConfig, sets: Sets, model: Model) -> Dict[str, Any]:
     """What must be equal when a run is resumed."""
     hashes = {"training data": sets.train.sha256(), "validation data": sets.validation.sha256()}
-    return {**config.fixed_on_resume(), **hashes, "model": model.config.model_dump()}
+    return {**config.fixed_on_resume(), **hashes, "model": model.config.model_dump(), "start": model.start}

@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 
 from sakeff.errors import TrainingError
+from sakeff.signals import StopRequest, stop_request
 from sakeff.training.bar import ProgressBar
 from sakeff.training.contract import Step, Validation
 from sakeff.training.graphed import fastest_step
 from sakeff.training.log import MetricsLog, NoLog
 from sakeff.training.schedule import Schedule
-from sakeff.training.signals import StopRequest, stop_request
 from sakeff.training.state import Progress, RunState, restore, save_state
 
 MINUTE = 60.0

@@ -22,6 +22,7 @@ from sakeff.training.plots import plot_learning_curve, plot_parity
 from sakeff.training.reference import shift_energies
 from sakeff.training.state import Progress, RunState, load_state
 from sakeff.training.world import joined_world
+from sakeff.zoo import fingerprint
 
 
 def train(
@@ -36,8 +37,8 @@ def train(
 
     `out` then holds `state.safetensors` (for `resume`), `metrics.jsonl`, `metrics.json`, `train.json`, plots and the
     checkpoint with the best averaged weights so far, also where `max_minutes` ended a slice before the plan was done.
-    `init_from` starts from the weights of a bundled model or a checkpoint folder. Under torchrun several processes
-    share every step.
+    `init_from` starts from the weights of a bundled model or a checkpoint folder; a resumed run may leave it out.
+    Under torchrun several processes share every step.
 
     Raises `DataError`, `ConfigError`, `OutputExistsError` (unless `resume`), and `TrainingError`.
     """
@@ -95,8 +96,15 @@ def run_device(config: RunConfig) -> torch.device:
 
 def _model(config: TrainConfig, sets: Sets, state: Optional[RunState], init_from: Optional[Union[str, Path]]) -> Model:
     if state is not None:
-        return stored_model(state)
+        return _resumed_model(state, init_from)
     return new_model(config, sets.train) if init_from is None else pretrained_model(init_from, config, sets.train)
+
+
+def _resumed_model(state: RunState, init_from: Optional[Union[str, Path]]) -> Model:
+    model = stored_model(state)
+    if init_from is not None and fingerprint(init_from) != model.start:
+        raise ConfigError(f"The run did not start from the weights of {init_from}; resume it without --from.")
+    return model
 
 
 def _finish(
@@ -119,12 +127,12 @@ def _finish(
         "finished": progress.finished,
         "minutes": round(progress.seconds / 60.0, 2),
     }
-    save_checkpoint(files.model, potential, model.config, _provenance(config, sets, metrics), overwrite=True)
+    save_checkpoint(files.model, potential, model.config, _provenance(config, sets, model, metrics), overwrite=True)
     write_text(files.metrics, json.dumps(metrics, indent=2) + "\n", overwrite=True)
     _plot(files, sets, evaluations)
 
 
-def _provenance(config: TrainConfig, sets: Sets, metrics: Dict[str, Any]) -> Dict[str, Any]:
+def _provenance(config: TrainConfig, sets: Sets, model: Model, metrics: Dict[str, Any]) -> Dict[str, Any]:
     elements = np.unique(np.concatenate([frames.numbers for frames in sets])).tolist()
     return {
         "level_of_theory": sets.train.level_of_theory,
@@ -133,6 +141,7 @@ def _provenance(config: TrainConfig, sets: Sets, metrics: Dict[str, Any]) -> Dic
         "charges": np.unique(sets.train.charge).tolist(),
         "spins": np.unique(sets.train.spin).tolist(),
         "metrics": metrics,
+        "start": model.start,
         "code_version": sakeff.__version__,
         "seed": config.seed,
     }

@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+import signal
 
 import ase.io
 import numpy as np
@@ -14,6 +15,7 @@ from ase.constraints import FixAtoms
 from sakeff import SAKECalculator
 from sakeff.drivers import MdOutputs, MdSettings, equilibrated, outputs_in, relaxed_start, run_md, steps_in
 from sakeff.drivers.calculators import identity
+from sakeff.drivers.md_ase import AseEngine
 from sakeff.errors import CheckpointError, ConfigError, OutputExistsError, SimulationError, StructureError
 from sakeff.structures import load_structure
 from tests.small_models import small_model
@@ -86,8 +88,6 @@ def test_resumed_runs_continue_exactly(tmp_path, ensemble):
 def test_a_run_killed_between_checkpoints_resumes_from_the_last(tmp_path, monkeypatch):
     whole = run(tmp_path / "whole")
     with monkeypatch.context() as patch:
-        from sakeff.drivers.md_ase import AseEngine
-
         advance = AseEngine.advance
 
         def killed(self, steps):
@@ -98,6 +98,25 @@ def test_a_run_killed_between_checkpoints_resumes_from_the_last(tmp_path, monkey
         patch.setattr(AseEngine, "advance", killed)
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path / "parts")
+    resumed = run(tmp_path / "parts", resume=True)
+    np.testing.assert_array_equal(resumed.total, whole.total)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_says_how_to_go_on(tmp_path, monkeypatch, number):
+    whole = run(tmp_path / "whole")
+    advance = AseEngine.advance
+
+    def signalled(self, steps):
+        advance(self, steps)
+        if self.dynamics.nsteps == 35:
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(AseEngine, "advance", signalled)
+    with pytest.raises(SimulationError, match=rf"{number.name} stopped the simulation after step 35; .*npz.*--resume"):
+        run(tmp_path / "parts")
+    with pytest.raises(SimulationError, match="no checkpoint was asked for"):
+        run_md(COPPER, EMT(), settings())
     resumed = run(tmp_path / "parts", resume=True)
     np.testing.assert_array_equal(resumed.total, whole.total)
 

@@ -27,9 +27,9 @@ SO3KRATES = {
 SAKE = {"name": "sake", "width": 8, "layers": 1, "cutoff": 3.0}
 
 
-def model(folder, representation):
-    config = parse_potential_config({"elements": [1, 6, 8], "representation": representation})
-    potential = build_potential(config, seed=3).to(torch.float64)
+def model(folder, representation, seed=3, elements=(1, 6, 8)):
+    config = parse_potential_config({"elements": list(elements), "representation": representation})
+    potential = build_potential(config, seed).to(torch.float64)
     save_checkpoint(folder, potential, config, {"level_of_theory": "none", "metrics": {"test": {"force_mae": 1.0}}})
     return folder
 
@@ -60,6 +60,23 @@ def test_another_envelope(tmp_path):
     for name, weight in load_checkpoint(steep).potential.named_parameters():
         assert torch.equal(weight, mild.get_parameter(name))
     assert abs(energies(tmp_path / "mild") - energies(steep)).max() > 1e-4
+
+
+def test_the_mean_of_two_models(tmp_path):
+    one, two = model(tmp_path / "one", SO3KRATES), model(tmp_path / "two", SO3KRATES, seed=4)
+    assert same_weights.main([str(one), str(two), "--set", "nonlocal_kappa=0.2", "--out", str(tmp_path / "out")]) == 0
+    mixed = load_checkpoint(tmp_path / "out")
+    assert mixed.config.representation["nonlocal_kappa"] == 0.2
+    first, second = (dict(load_checkpoint(path).potential.named_parameters()) for path in (one, two))
+    for name, weight in mixed.potential.named_parameters():
+        assert torch.allclose(weight, (first[name] + second[name]) / 2, rtol=0, atol=1e-15)
+
+
+def test_models_of_other_elements_have_no_mean(tmp_path, capsys):
+    one, two = model(tmp_path / "one", SAKE), model(tmp_path / "two", SAKE, elements=(1, 6, 7))
+    arguments = [str(one), str(two), "--set", "envelope_exponent=3", "--out", str(tmp_path / "out")]
+    assert same_weights.main(arguments) == 1
+    assert "different elements" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

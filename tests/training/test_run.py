@@ -19,6 +19,7 @@ from sakeff.training.config import parse_train_config
 from sakeff.training.evaluate import evaluate
 from sakeff.training.run import train
 from sakeff.training.state import load_state
+from sakeff.zoo import fingerprint
 from tests.training.builders import TINY, make_frames, recipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -200,6 +201,19 @@ def test_transfer_starts_from_the_weights_at_the_new_level(data_file, tmp_path):
     run(recipe(data_file), tmp_path / "sliced", resume=True)
     run(recipe(data_file), tmp_path / "whole", init_from=model)
     assert losses(tmp_path / "sliced") == losses(tmp_path / "whole")
+
+
+def test_a_run_remembers_which_weights_it_started_from(data_file, tmp_path):
+    first = run(recipe(data_file, steps=1), tmp_path / "first")
+    other = run(recipe(data_file, steps=1, seed=9), tmp_path / "other")
+    assert load_checkpoint(first).provenance["start"] is None
+    out = tmp_path / "second"
+    run(recipe(data_file, steps=4), out, init_from=first, max_minutes=1e-9)
+    with pytest.raises(ConfigError, match=r"did not start from the weights of .*other"):
+        run(recipe(data_file, steps=4), out, init_from=other, resume=True)
+    for again in (first, None):
+        model = run(recipe(data_file, steps=4), out, init_from=again, resume=True, max_minutes=1e-9)
+    assert load_checkpoint(model).provenance["start"] == fingerprint(first)
 
 
 def test_mean_neighbours_come_from_the_training_set(data_file, tmp_path):

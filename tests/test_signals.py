@@ -2,7 +2,7 @@ import os
 import signal
 import threading
 
-from sakeff.training.signals import stop_request
+from sakeff.signals import stop_request
 
 
 def test_a_signal_is_noted_and_the_old_handler_comes_back():
