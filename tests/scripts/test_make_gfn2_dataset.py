@@ -253,8 +253,10 @@ def test_generate_resumes_and_repeats(tmp_path, monkeypatch):
     assert frames.level_of_theory.startswith("GFN2-xTB (tblite")
     report = json.loads(first.with_suffix(".json").read_text())
     assert report["frames"] == len(frames)
-    assert _run(tmp_path / "again", "--molecules", "1") == 0
-    assert load(tmp_path / "again" / "shards" / first.name).sha256() == frames.sha256()
+    assert _run(tmp_path / "again", "--every", "2") == 0  # of two entries the first, too
+    (again,) = (tmp_path / "again" / "shards").glob("*.npz")
+    assert again.name == first.name
+    assert load(again).sha256() == frames.sha256()
 
 
 def test_merge_splits_by_molecule_and_keeps_old_files(tmp_path, monkeypatch, capsys):
