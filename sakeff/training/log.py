@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any, Dict, List
 
+from sakeff.errors import TrainingError
 from sakeff.io import write_text
 
 
@@ -28,9 +29,12 @@ class MetricsLog:
         write_text(self.path, "".join(kept), overwrite=True)
 
     def records(self) -> List[Dict[str, Any]]:
-        """All whole records; a line cut short by a kill does not count."""
+        """All whole records; a line cut short by a kill does not count. Raises `TrainingError` for a damaged one."""
         lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
-        return [json.loads(line) for line in lines if line.endswith("}")]
+        try:
+            return [json.loads(line) for line in lines if line.endswith("}")]
+        except json.JSONDecodeError as error:
+            raise TrainingError(f"{self.path} has a damaged line ({error}); take that line out.") from error
 
 
 class NoLog:

@@ -1,11 +1,8 @@
-import json
-
 import pytest
 import torch
 
 from sakeff.errors import OutputError, TrainingError
 from sakeff.training import state as state_module
-from sakeff.training.log import MetricsLog
 from sakeff.training.state import Progress, RunState, load_state, restore, save_state
 
 
@@ -59,14 +56,3 @@ def test_a_failed_write_keeps_the_last_good_state(tmp_path, monkeypatch):
     monkeypatch.undo()
     assert load_state(path).progress.step == 7
     assert [p.name for p in tmp_path.iterdir()] == ["s.safetensors"]
-
-
-def test_log_drops_what_came_after_the_state(tmp_path):
-    log = MetricsLog(tmp_path / "metrics.jsonl")
-    for step in (1, 2, 3):
-        log.append({"step": step, "loss": float("nan") if step == 1 else 0.5})
-    with log.path.open("a") as stream:
-        stream.write('{"step": 4, "lo')
-    log.rewind(2)
-    lines = log.path.read_text().splitlines()
-    assert [json.loads(line) for line in lines] == [{"step": 1, "loss": None}, {"step": 2, "loss": 0.5}]
