@@ -1,10 +1,15 @@
 """From structures and lists to edge vectors, and from their gradient back to forces and virial."""
 
+from typing import List
+
 import torch
 from torch import Tensor
 
 from sakeff.ops import segment_sum
 from sakeff.types import Edges, Neighbours, System
+
+# Two nuclei are never nearer than this (A): no training set reaches there, and models return nonsense.
+CLOSEST = 0.3
 
 
 def edge_vectors(system: System, neighbours: Neighbours) -> Edges:
@@ -31,6 +36,14 @@ def trim(edges: Edges, cutoff: float) -> Edges:
         position.index_select(0, edges.reverse.index_select(0, keep)),
         edges.vector.index_select(0, keep),
     )
+
+
+def overlaps(edges: List[Edges], closest: float = CLOSEST) -> bool:
+    """Whether two atoms, images included, are nearer than ``closest`` (A). One transfer from the device."""
+    vector = edges[0].vector
+    if vector.shape[0] == 0:
+        return False
+    return bool((vector * vector).sum(dim=1).min() < closest * closest)
 
 
 def forces_from_gradient(gradient: Tensor, edges: Edges, n_atoms: int) -> Tensor:

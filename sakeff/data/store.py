@@ -14,6 +14,8 @@ from torch import Tensor
 
 from sakeff.data.frames import Frames
 from sakeff.data.padding import Capacity, Sizes
+from sakeff.errors import DataError
+from sakeff.geometry import CLOSEST, edge_vectors
 from sakeff.neighbours import neighbour_list
 from sakeff.types import Labels, Neighbours, System
 
@@ -66,7 +68,7 @@ class FrameStore:
     """`frames` and one neighbour list for each of `requests` (cutoffs in A; inf: all pairs), kept on `device`.
 
     Positions, cells and energies stay in float64, forces and weights in `dtype`. Lists are searched once, here.
-    Frames without an energy label (NaN) have energy weight zero.
+    Frames without an energy label (NaN) have energy weight zero. Raises `DataError` for overlapping atoms (< 0.3 A).
     """
 
     def __init__(
@@ -194,6 +196,7 @@ def _search(frames: Frames, cutoff: float, device: torch.device) -> _StoredList:
     system = frames_to_system(frames, device)
     found = neighbour_list(system, cutoff)
     structure = system.batch[found.centre]
+    _check_lengths(frames, edge_vectors(system, found).vector, structure)
     count = torch.bincount(structure, minlength=len(frames))
     first_edge = (count.cumsum(0) - count)[structure]
     first_atom = torch.tensor(frames.offsets[:-1], device=device)[structure]
@@ -205,3 +208,15 @@ def _search(frames: Frames, cutoff: float, device: torch.device) -> _StoredList:
         shift=found.shift.to(torch.int16),
         cutoff=cutoff,
     )
+
+
+def _check_lengths(frames: Frames, vector: Tensor, structure: Tensor) -> None:
+    """Raise `DataError` for atoms, images included, that are nearer than engines accept."""
+    length = torch.linalg.vector_norm(vector, dim=1)
+    if len(length) and length.min() < CLOSEST:
+        shortest = int(length.argmin())
+        frame = frames.frame(int(structure[shortest]))
+        raise DataError(
+            f"A frame of {len(frame.numbers)} atoms (group {frame.groups[0]}) has two of them"
+            f" {length[shortest]:.3f} A apart; check the units (angstrom), the cell and duplicated atoms."
+        )

@@ -6,10 +6,7 @@ import torch
 from torch import Tensor
 
 from sakeff.errors import StructureError
-from sakeff.types import Edges, System
-
-# Two nuclei are never nearer than this (A): no training set reaches there, and models return nonsense.
-CLOSEST = 0.3
+from sakeff.types import System
 
 
 def check_state(charge: float, spin: float, charges: List[float], spins: List[float]) -> None:
@@ -46,11 +43,3 @@ def check_atoms(system: System, elements: Tensor) -> None:
     raise StructureError(
         "A position or the cell is not finite; go back to the last good frame and use a smaller time step."
     )
-
-
-def overlaps(edges: List[Edges], closest: float = CLOSEST) -> bool:
-    """Whether two atoms, images included, are nearer than ``closest`` (A). One transfer from the device."""
-    vector = edges[0].vector
-    if vector.shape[0] == 0:
-        return False
-    return bool((vector * vector).sum(dim=1).min() < closest * closest)

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from sakeff.errors import StructureError
-from sakeff.export.checks import CLOSEST, check_state
+from sakeff.export.checks import check_state
 from sakeff.export.program import plain_outputs
+from sakeff.geometry import CLOSEST
 from sakeff.neighbours import neighbour_list
 from sakeff.neighbours.fixed_shape import FixedShapeEdges
 from sakeff.types import Edges, System, single_system

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from sakeff.errors import StructureError
-from sakeff.export.checks import check_atoms, check_state, overlaps
-from sakeff.geometry import edge_vectors, trim
+from sakeff.export.checks import check_atoms, check_state
+from sakeff.geometry import edge_vectors, overlaps, trim
 from sakeff.neighbours import VerletList
 from sakeff.types import Edges, Prediction, System, single_system
 

@@ -8,6 +8,7 @@ from sakeff.config import build_potential, parse_potential_config
 from sakeff.data.frames import Frames
 from sakeff.data.padding import choose_capacity
 from sakeff.data.store import PADDING_LENGTH, FrameStore, frames_to_system
+from sakeff.errors import DataError
 from sakeff.geometry import edge_vectors
 from sakeff.neighbours import neighbour_list
 
@@ -107,3 +108,24 @@ def test_mean_neighbours_counts_edges_per_atom():
     store = FrameStore(frames, [math.inf])
     counts = frames.n_atoms
     assert store.mean_neighbours == [pytest.approx((counts * (counts - 1)).sum() / counts.sum())]
+
+
+@pytest.mark.parametrize("periodic", [False, True])
+def test_overlapping_atoms_are_refused(periodic):
+    """Positions in nm, or an atom twice, also across the border of a cell, would only make the loss odd."""
+    positions = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 3.9 if periodic else 0.1]])
+    both = Frames.build(
+        numbers=[np.array([8, 1])] * 2,
+        positions=[positions + [[0.0], [1.0]] * np.array([1.0, 0.0, 0.0]), positions],
+        forces=[np.zeros((2, 3))] * 2,
+        energy=[0.0, 0.0],
+        level_of_theory="none",
+        cell=np.tile(4.0 * np.eye(3), (2, 1, 1)) if periodic else None,
+        pbc=np.full((2, 3), periodic),
+        groups=["apart", "overlapping"],
+    )
+    FrameStore(both.select([0]), [CUTOFF])
+    with pytest.raises(
+        DataError, match=r"2 atoms \(group overlapping\) has two of them 0\.100 A apart; check the units"
+    ):
+        FrameStore(both, [CUTOFF])

@@ -19,7 +19,7 @@ from evaluations.vibrations import frequencies
 
 from sakeff.data.frames import load
 from sakeff.errors import DataError
-from sakeff.export.checks import CLOSEST
+from sakeff.geometry import CLOSEST
 from sakeff.structures import load_structure
 
 ROOT = Path(__file__).parents[3]
