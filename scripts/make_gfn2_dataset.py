@@ -3,6 +3,7 @@
     python scripts/make_gfn2_dataset.py generate --out gfn2data --workers 2     # resumable; one shard per molecule
     python scripts/make_gfn2_dataset.py merge --out gfn2data                    # train.npz, valid.npz, test.npz
     python scripts/make_gfn2_dataset.py explore --out gfn2data --models so3krates-gfn2 sake-gfn2     # then merge again
+    python scripts/make_gfn2_dataset.py twins --out gfn2data                    # equal molecules apart; then merge
     python scripts/make_gfn2_dataset.py focus --out gfn2data                    # focus.npz: half of it backbones
     python scripts/make_gfn2_dataset.py list                                    # what would be made
 
@@ -26,7 +27,7 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"  # before numpy and tblite load: parallelism is over molecules
 
 import numpy as np
-from gfn2 import curated, exploration, labels, sampling, splits
+from gfn2 import curated, exploration, labels, sampling, splits, twins
 from gfn2.molecules import SEED, Molecule, canonical, enumerate_molecules, is_allowed, scaffold
 from tqdm import tqdm
 
@@ -38,6 +39,7 @@ MAX_FORCE = 30.0  # eV/Angstrom
 SPLITS = ("train", "valid", "test")
 SAMPLE_FRAMES = 200
 EXPLORED = "explored.npz"
+TWINS = "twins.npz"
 FOCUS = "focus.npz"
 
 
@@ -101,17 +103,36 @@ def explore(options: argparse.Namespace) -> int:
 
     target = options.out / EXPLORED
     refuse_existing(target, options.overwrite)
-    train = load(options.out / "train.npz")
-    held_out = {str(name) for split in ("valid", "test") for name in load(options.out / f"{split}.npz").group_names}
+    train, held_out = load(options.out / "train.npz"), _held_out(options.seed)
     rng = np.random.default_rng(options.seed)
     candidates = exploration.random_complexes(train, held_out, options.candidates, rng)
     forces = [evaluate(load_potential(model), candidates).forces for model in options.models]
     deviation = np.maximum.reduceat(force_deviation(np.stack(forces)), candidates.offsets[:-1])
     chosen = exploration.most_disputed(deviation, options.keep)
     print(f"the chosen deviate by {deviation[chosen].min():.2f} eV/A or more", file=sys.stderr)
-    parts = [_labelled(candidates.frame(i)) for i in tqdm(chosen)]
-    concatenate([part for part in parts if part is not None]).save(target, overwrite=options.overwrite)
+    _label(candidates, chosen).save(target, overwrite=options.overwrite)
     return 0
+
+
+def place_twins(options: argparse.Namespace) -> int:
+    """Label equal molecules at a distance: alike atoms, near in features and far in space, hardly feel each other."""
+    target = options.out / TWINS
+    refuse_existing(target, options.overwrite)
+    train, rng = load(options.out / "train.npz"), np.random.default_rng(options.seed)
+    placed = twins.twins(train, _held_out(options.seed), options.count, rng)
+    _label(placed, np.arange(len(placed))).save(target, overwrite=options.overwrite)
+    return 0
+
+
+def _held_out(seed: int) -> set[str]:
+    """The entries that are not to be trained on, made already or not."""
+    roles = splits.assign(enumerate_molecules(seed), seed)
+    return {smiles for smiles, role in roles.items() if role != "train"}
+
+
+def _label(frames: Frames, chosen: np.ndarray) -> Frames:
+    parts = [_labelled(frames.frame(int(i))) for i in tqdm(chosen)]
+    return concatenate([part for part in parts if part is not None])
 
 
 def _labelled(frame: Frames) -> Frames | None:
@@ -130,8 +151,7 @@ def merge(options: argparse.Namespace) -> int:
         path = _shard_path(options.out / "shards", molecule.smiles)
         if path.exists():
             shards[roles[molecule.smiles]].append(load(path))
-    if (options.out / EXPLORED).exists():
-        shards["train"].append(load(options.out / EXPLORED))
+    shards["train"] += [load(path) for name in (EXPLORED, TWINS) if (path := options.out / name).exists()]
     missing = [name for name in SPLITS if not shards[name]]
     if missing:
         raise DataError(f"{options.out} has no shards for {', '.join(missing)} yet; run generate for longer.")
@@ -227,16 +247,19 @@ def _parser() -> argparse.ArgumentParser:
     more.add_argument("--models", nargs="+", required=True, help="two or more trained models")
     more.add_argument("--candidates", type=int, default=20_000, help="random complexes")
     more.add_argument("--keep", type=int, default=3_000, help="the most disputed of them, to be labelled")
+    equal = commands.add_parser("twins", help="add equal molecules apart from each other")
+    equal.add_argument("--count", type=int, default=12_000, help="complexes")
     gather = commands.add_parser("merge", help="gather the shards into train.npz, valid.npz and test.npz")
     nearer = commands.add_parser("focus", help="write the training set of a last stage: half of it backbones")
-    for command, action in ((make, generate), (more, explore), (gather, merge), (nearer, focus)):
+    actions = ((make, generate), (more, explore), (equal, place_twins), (gather, merge), (nearer, focus))
+    for command, action in actions:
         command.add_argument("--out", type=Path, required=True, help="folder of the data set")
         command.set_defaults(action=action)
     listing = commands.add_parser("list", help="print the entries and their split")
     listing.set_defaults(action=show)
-    for command in (more, gather, nearer):
+    for command in (more, equal, gather, nearer):
         command.add_argument("--overwrite", action="store_true", help="replace what an earlier call wrote")
-    for command in (make, more, gather, nearer, listing):
+    for command in (make, more, equal, gather, nearer, listing):
         command.add_argument("--seed", type=int, default=SEED)
     return parser
 

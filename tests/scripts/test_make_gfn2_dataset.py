@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
 import make_gfn2_dataset as generator
 from ase import Atoms
-from gfn2 import curated, exploration, geometry, labels, molecules, sampling, splits
+from gfn2 import curated, exploration, geometry, labels, molecules, sampling, splits, twins
 from rdkit import Chem
 
 from sakeff.data.frames import Frames, load
@@ -282,12 +282,7 @@ def test_merge_splits_by_molecule_and_keeps_old_files(tmp_path, monkeypatch, cap
 
 
 def test_explore_labels_what_models_dispute_and_merge_trains_on_it(tmp_path, monkeypatch, capsys):
-    tiny = [molecules.Molecule(smiles, 6) for smiles in ("O", "N", "C")]
-    monkeypatch.setattr(generator, "enumerate_molecules", lambda seed: tiny)
-    monkeypatch.setattr(splits, "assign", lambda entries, seed: {"O": "train", "N": "valid", "C": "test"})
-    assert _run(tmp_path) == 0
-    assert generator.main(["merge", "--out", str(tmp_path)]) == 0
-    before = load(tmp_path / "train.npz")
+    before = _trained_on_water(tmp_path, monkeypatch)
     explore = ["explore", "--out", str(tmp_path), "--models", "so3krates-gfn2", "sake-gfn2", "--candidates", "12"]
     assert generator.main([*explore, "--keep", "3"]) == 0
     explored = load(tmp_path / "explored.npz")
@@ -302,6 +297,41 @@ def test_explore_labels_what_models_dispute_and_merge_trains_on_it(tmp_path, mon
     after = load(tmp_path / "train.npz")
     assert len(after) == len(before) + 3
     assert set(load(tmp_path / "test.npz").groups) == {"C"}
+
+
+def test_twins_are_labelled_and_merge_trains_on_them(tmp_path, monkeypatch, capsys):
+    before = _trained_on_water(tmp_path, monkeypatch)
+    command = ["twins", "--out", str(tmp_path), "--count", "3"]
+    assert generator.main(command) == 0
+    placed = load(tmp_path / "twins.npz")
+    assert {name.replace(".", "") for name in placed.groups} <= {"OO", "OOO", "OOOO"}
+    first = placed.frame(0)
+    energy, forces = labels.energy_and_forces(first.numbers, first.positions)
+    assert placed.energy[0] == pytest.approx(energy, abs=1e-6)
+    np.testing.assert_allclose(first.forces, forces, atol=1e-5)
+    assert generator.main(command) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert generator.main(["merge", "--out", str(tmp_path), "--overwrite"]) == 0
+    assert len(load(tmp_path / "train.npz")) == len(before) + 3
+
+
+def test_twins_are_copies_apart_and_none_is_held_out():
+    sources = _water_and_ammonia()
+    drawn = twins.twins(sources, {"N.N.N"}, 60, np.random.default_rng(11))
+    assert set(drawn.groups) == {"O.O", "O.O.O", "O.O.O.O", "N.N", "N.N.N.N"}
+    assert drawn.n_atoms.max() == 16
+    assert np.isnan(drawn.energy).all()
+    gaps, differences = [], []
+    for frame in (drawn.frame(i) for i in range(len(drawn))):
+        copies = frame.positions.reshape(frame.groups[0].count(".") + 1, -1, 3)
+        apart = np.linalg.norm(copies[1, :, None] - copies[0][None], axis=-1)
+        gaps.append(apart.min())
+        inside = [np.linalg.norm(copy[:, None] - copy[None], axis=-1) for copy in copies]
+        differences.append(np.abs(inside[1] - inside[0]).max())
+    assert min(gaps) >= 2.5 - 1e-6
+    assert max(gaps) <= 9.0 + 1e-6
+    assert max(gaps) - min(gaps) > 4.0
+    assert min(differences) > 0.0
 
 
 def test_focus_is_half_backbones_and_half_anything_else(tmp_path, capsys):
@@ -335,6 +365,16 @@ def test_the_most_disputed_are_large_and_not_astray():
     deviation = np.array([0.1, 3.0, np.nan, 25.0, 1.0, np.inf, 2.0])
     assert exploration.most_disputed(deviation, 2).tolist() == [1, 6]
     assert exploration.most_disputed(deviation, 9).tolist() == [0, 1, 4, 6]
+
+
+def _trained_on_water(folder: Path, monkeypatch) -> Frames:
+    """A small merged set that holds out ammonia and methane; its training frames."""
+    tiny = [molecules.Molecule(smiles, 6) for smiles in ("O", "N", "C")]
+    monkeypatch.setattr(generator, "enumerate_molecules", lambda seed: tiny)
+    monkeypatch.setattr(splits, "assign", lambda entries, seed: {"O": "train", "N": "valid", "C": "test"})
+    assert _run(folder) == 0
+    assert generator.main(["merge", "--out", str(folder)]) == 0
+    return load(folder / "train.npz")
 
 
 def _water_and_ammonia() -> Frames:
