@@ -15,9 +15,9 @@ from torch import Tensor
 from sakeff.data.frames import Frames
 from sakeff.data.padding import Capacity, Sizes
 from sakeff.errors import DataError
-from sakeff.geometry import CLOSEST, edge_vectors
+from sakeff.geometry import edge_vectors, overlaps
 from sakeff.neighbours import neighbour_list
-from sakeff.types import Labels, Neighbours, System
+from sakeff.types import Edges, Labels, Neighbours, System
 
 PADDING_LENGTH = 1000.0  # A, length of a padding edge: far beyond any cutoff, so its envelope is exactly zero
 CHUNK = 256  # frames whose neighbour lists are searched at once
@@ -196,7 +196,7 @@ def _search(frames: Frames, cutoff: float, device: torch.device) -> _StoredList:
     system = frames_to_system(frames, device)
     found = neighbour_list(system, cutoff)
     structure = system.batch[found.centre]
-    _check_lengths(frames, edge_vectors(system, found).vector, structure)
+    _check_lengths(frames, edge_vectors(system, found), structure)
     count = torch.bincount(structure, minlength=len(frames))
     first_edge = (count.cumsum(0) - count)[structure]
     first_atom = torch.tensor(frames.offsets[:-1], device=device)[structure]
@@ -210,10 +210,10 @@ def _search(frames: Frames, cutoff: float, device: torch.device) -> _StoredList:
     )
 
 
-def _check_lengths(frames: Frames, vector: Tensor, structure: Tensor) -> None:
+def _check_lengths(frames: Frames, edges: Edges, structure: Tensor) -> None:
     """Raise `DataError` for atoms, images included, that are nearer than engines accept."""
-    length = torch.linalg.vector_norm(vector, dim=1)
-    if len(length) and length.min() < CLOSEST:
+    if overlaps([edges]):
+        length = torch.linalg.vector_norm(edges.vector, dim=1)
         shortest = int(length.argmin())
         frame = frames.frame(int(structure[shortest]))
         raise DataError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sakeff.data.frames import Frames
+from sakeff.errors import DataError
 
 from . import geometry
 from .molecules import MAX_ATOMS, canonical
@@ -18,18 +19,21 @@ def twins(train: Frames, held_out: set[str], count: int, rng: np.random.Generato
     """Two to four copies of a training molecule, at most 23 atoms together, `count` times; without labels.
 
     Copies are frames of the molecule or the first one shaken, turned at random and put well out of contact. The group
-    is the SMILES of the complex; none is held out. Every molecule is as likely as any other.
+    is the SMILES of the complex; none is held out, and all are equally likely. Raises `DataError` if there is none.
     """
     conformations = {str(name): _frames(train, name) for name in train.group_names if "." not in name}
-    small = sorted(name for name, (numbers, _) in conformations.items() if 2 * len(numbers) <= MAX_ATOMS)
+    complexes = [
+        (name, copies, smiles)
+        for name, (kinds, _) in sorted(conformations.items())
+        for copies in range(2, min(4, MAX_ATOMS // len(kinds)) + 1)
+        if (smiles := canonical(".".join([name] * copies))) not in held_out
+    ]
+    if not complexes:
+        raise DataError(f"no training molecule fits twice into {MAX_ATOMS} atoms; run generate for longer.")
     numbers, positions, groups = [], [], []
-    while len(groups) < count:
-        name = small[rng.integers(len(small))]
+    for index in rng.integers(len(complexes), size=count):
+        name, copies, smiles = complexes[index]
         kinds, choices = conformations[name]
-        copies = int(rng.integers(2, min(4, MAX_ATOMS // len(kinds)) + 1))
-        smiles = canonical(".".join([name] * copies))
-        if smiles in held_out:
-            continue
         numbers.append(np.tile(kinds, copies))
         positions.append(_apart(kinds, choices, copies, rng))
         groups.append(smiles)

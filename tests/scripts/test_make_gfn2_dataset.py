@@ -332,6 +332,8 @@ def test_twins_are_copies_apart_and_none_is_held_out():
     assert max(gaps) <= 9.0 + 1e-6
     assert max(gaps) - min(gaps) > 4.0
     assert min(differences) > 0.0
+    with pytest.raises(DataError, match="no training molecule fits twice"):
+        twins.twins(sources.select([0]), {"O.O", "O.O.O", "O.O.O.O"}, 1, np.random.default_rng(11))
 
 
 def test_focus_is_half_backbones_and_half_anything_else(tmp_path, capsys):
