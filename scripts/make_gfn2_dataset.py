@@ -248,7 +248,7 @@ def _parser() -> argparse.ArgumentParser:
     more.add_argument("--candidates", type=int, default=20_000, help="random complexes")
     more.add_argument("--keep", type=int, default=3_000, help="the most disputed of them, to be labelled")
     equal = commands.add_parser("twins", help="add equal molecules apart from each other")
-    equal.add_argument("--count", type=int, default=12_000, help="complexes")
+    equal.add_argument("--count", type=int, default=5_000, help="complexes")
     gather = commands.add_parser("merge", help="gather the shards into train.npz, valid.npz and test.npz")
     nearer = commands.add_parser("focus", help="write the training set of a last stage: half of it backbones")
     actions = ((make, generate), (more, explore), (equal, place_twins), (gather, merge), (nearer, focus))

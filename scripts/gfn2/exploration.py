@@ -30,7 +30,8 @@ def random_complexes(train: Frames, held_out: set[str], count: int, rng: np.rand
             continue
         first, second = (slice(*train.offsets[i : i + 2]) for i in pair)
         kinds, ratio = (train.numbers[first], train.numbers[second]), rng.uniform(*RATIOS)
-        placed = geometry.place(kinds[0], train.positions[first], kinds[1], train.positions[second], ratio, None, rng)
+        turned = geometry.turned(train.positions[second], rng)
+        placed = geometry.place(kinds[0], train.positions[first], kinds[1], turned, ratio, None, rng)
         numbers.append(np.concatenate(kinds))
         positions.append(np.concatenate([train.positions[first], placed]))
         groups.append(smiles)

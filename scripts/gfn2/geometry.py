@@ -141,6 +141,11 @@ def _side(mol: Chem.Mol, near: int, far: int) -> list[int]:
     return sorted(seen - {near})
 
 
+def turned(positions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The positions about their centroid, turned at random."""
+    return Rotation.random(random_state=rng).apply(positions - positions.mean(axis=0))
+
+
 def place(
     numbers: np.ndarray,
     positions: np.ndarray,
@@ -150,21 +155,21 @@ def place(
     gap: float | None,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Positions of a second part, turned at random, moved in along a random direction.
+    """Positions of a second part, moved in along a random direction, not turned.
 
     It comes to rest where the closest pair is at `ratio` times its van der Waals distance or, if `gap` is given, at
     that distance in Angstrom.
     """
-    rotated = Rotation.random(random_state=rng).apply(new - new.mean(axis=0))
+    new = new - new.mean(axis=0)
     direction = rng.normal(size=3)
     direction /= np.linalg.norm(direction)
     centre = positions.mean(axis=0)
     wanted = vdw_radii[numbers][:, None] + vdw_radii[new_numbers][None]
     wanted = ratio * wanted if gap is None else np.full_like(wanted, gap)
-    separation = rotated[None] - (positions - centre)[:, None]
+    separation = new[None] - (positions - centre)[:, None]
     # |separation + t direction| >= wanted for all pairs beyond the largest root of each quadratic
     along = separation @ direction
     discriminant = along**2 - np.sum(separation**2, axis=-1) + wanted**2
     roots = -along + np.sqrt(np.maximum(discriminant, 0.0))
     distance = np.max(roots, where=discriminant >= 0, initial=0.0)
-    return rotated + centre + distance * direction
+    return new + centre + distance * direction

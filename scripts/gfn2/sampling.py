@@ -283,8 +283,8 @@ def assemble(
         regime = rng.integers(3)
         ratio = rng.uniform(*((closest, 0.8), (0.8, 1.15), (1.0, 1.0))[regime])
         gap = rng.uniform(2.5, 6.0) if regime == 2 else None
-        shaken = new + rng.normal(scale=0.03, size=new.shape)
-        placed = geometry.place(numbers, positions, new_numbers, shaken, ratio, gap, rng)
+        turned = geometry.turned(new + rng.normal(scale=0.03, size=new.shape), rng)
+        placed = geometry.place(numbers, positions, new_numbers, turned, ratio, gap, rng)
         numbers, positions = np.concatenate([numbers, new_numbers]), np.concatenate([positions, placed])
     return positions
 

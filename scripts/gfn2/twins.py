@@ -7,31 +7,36 @@ import numpy as np
 from sakeff.data.frames import Frames
 from sakeff.errors import DataError
 
-from . import geometry
-from .molecules import MAX_ATOMS, canonical
+from . import curated, geometry
+from .molecules import canonical
 
+MOST_ATOMS = 70  # of all copies: some three peptide residues, as alike and as many as the units of a chain
 GAPS = (2.5, 9.0)  # Angstrom, between the closest atoms of a copy and of those before it
 SHAKEN = 0.02  # Angstrom, standard deviation
 EQUAL = 0.5  # share of the copies that have the geometry of the first, but for the shaking
+PARALLEL = 0.75  # share of the copies that are not turned, like the units of a stretched chain
 
 
 def twins(train: Frames, held_out: set[str], count: int, rng: np.random.Generator) -> Frames:
-    """Two to four copies of a training molecule, at most 23 atoms together, `count` times; without labels.
+    """Two to four copies of a training molecule, at most 70 atoms together, `count` times; without labels.
 
-    Copies are frames of the molecule or the first one shaken, turned at random and put well out of contact. The group
-    is the SMILES of the complex; none is held out, and all are equally likely. Raises `DataError` if there is none.
+    Copies are frames of the molecule or the first one shaken, and well out of contact. Most are parallel to the first:
+    SPHC are vectors, so alike atoms have like SPHC where their surroundings also point the same way. The group is the
+    SMILES of the complex; none is held out. Half of the complexes are of peptide residues, if there are any, half of
+    any other molecules. Raises `DataError` if there is none.
     """
     conformations = {str(name): _frames(train, name) for name in train.group_names if "." not in name}
     complexes = [
         (name, copies, smiles)
         for name, (kinds, _) in sorted(conformations.items())
-        for copies in range(2, min(4, MAX_ATOMS // len(kinds)) + 1)
+        for copies in range(2, min(4, MOST_ATOMS // len(kinds)) + 1)
         if (smiles := canonical(".".join([name] * copies))) not in held_out
     ]
     if not complexes:
-        raise DataError(f"no training molecule fits twice into {MAX_ATOMS} atoms; run generate for longer.")
+        raise DataError("no molecule may be doubled: the training set has none, or all its doubles are held out.")
+    odds = _half_residues([name for name, _, _ in complexes])
     numbers, positions, groups = [], [], []
-    for index in rng.integers(len(complexes), size=count):
+    for index in rng.choice(len(complexes), size=count, p=odds):
         name, copies, smiles = complexes[index]
         kinds, choices = conformations[name]
         numbers.append(np.tile(kinds, copies))
@@ -39,6 +44,13 @@ def twins(train: Frames, held_out: set[str], count: int, rng: np.random.Generato
         groups.append(smiles)
     unlabelled = [np.zeros_like(p) for p in positions], np.full(count, np.nan)
     return Frames.build(numbers, positions, *unlabelled, train.level_of_theory, groups=groups)
+
+
+def _half_residues(names: list[str]) -> np.ndarray:
+    residue = np.isin(names, [canonical(smiles) for smiles in curated.RESIDUES])
+    share = residue.mean()
+    odds = np.where(residue, 1.0 - share, share) if 0.0 < share < 1.0 else np.ones(len(names))
+    return odds / odds.sum()
 
 
 def _frames(train: Frames, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -53,6 +65,7 @@ def _apart(kinds: np.ndarray, choices: np.ndarray, copies: int, rng: np.random.G
     for i in range(1, copies):
         copy = first if rng.uniform() < EQUAL else choices[rng.integers(len(choices))]
         copy = copy + rng.normal(scale=SHAKEN, size=copy.shape)
+        copy = copy if rng.uniform() < PARALLEL else geometry.turned(copy, rng)
         gap = rng.uniform(*GAPS)
         copy = geometry.place(np.tile(kinds, i), placed, kinds, copy, ratio=1.0, gap=gap, rng=rng)
         placed = np.concatenate([placed, copy])

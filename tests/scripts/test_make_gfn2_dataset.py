@@ -321,19 +321,34 @@ def test_twins_are_copies_apart_and_none_is_held_out():
     assert set(drawn.groups) == {"O.O", "O.O.O", "O.O.O.O", "N.N", "N.N.N.N"}
     assert drawn.n_atoms.max() == 16
     assert np.isnan(drawn.energy).all()
-    gaps, differences = [], []
+    gaps, differences, turns = [], [], []
     for frame in (drawn.frame(i) for i in range(len(drawn))):
         copies = frame.positions.reshape(frame.groups[0].count(".") + 1, -1, 3)
         apart = np.linalg.norm(copies[1, :, None] - copies[0][None], axis=-1)
         gaps.append(apart.min())
         inside = [np.linalg.norm(copy[:, None] - copy[None], axis=-1) for copy in copies]
         differences.append(np.abs(inside[1] - inside[0]).max())
+        moved = copies - copies.mean(axis=1, keepdims=True)
+        turns.append(np.abs(moved[1] - moved[0]).max())
+    assert 0.4 < np.mean(np.array(turns) < 0.1) < 0.95  # parallel to the first one, but for the shaking
     assert min(gaps) >= 2.5 - 1e-6
     assert max(gaps) <= 9.0 + 1e-6
     assert max(gaps) - min(gaps) > 4.0
     assert min(differences) > 0.0
-    with pytest.raises(DataError, match="no training molecule fits twice"):
+    with pytest.raises(DataError, match="no molecule may be doubled"):
         twins.twins(sources.select([0]), {"O.O", "O.O.O", "O.O.O.O"}, 1, np.random.default_rng(11))
+
+
+def test_half_of_the_twins_are_residues_and_three_of_them_fit():
+    residue = molecules.canonical(curated.RESIDUES[0])
+    sizes = {residue: 22, "CO": 6, "N": 4, "O": 3}
+    positions = [np.random.default_rng(1).normal(scale=5.0, size=(n, 3)) for n in sizes.values()]
+    numbers = [np.full(n, 6) for n in sizes.values()]
+    train = Frames.build(numbers, positions, positions, np.zeros(4), "a level", groups=np.array(list(sizes)))
+    drawn = twins.twins(train, set(), 200, np.random.default_rng(5))
+    share = np.mean([residue in name for name in drawn.groups])
+    assert share == pytest.approx(0.5, abs=0.12)
+    assert drawn.n_atoms.max() == 66
 
 
 def test_focus_is_half_backbones_and_half_anything_else(tmp_path, capsys):
