@@ -19,7 +19,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from sakeff.checkpoint import save_checkpoint
+from sakeff.checkpoint import Checkpoint, save_checkpoint
 from sakeff.config import build_potential, parse_potential_config
 from sakeff.errors import ConfigError, SakeffError
 from sakeff.zoo import load_trainable
@@ -33,7 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="checkpoint folder to write")
     options = parser.parse_args(arguments)
     try:
-        write_start(options.models, dict(options.settings), options.out)
+        start = with_settings(options.models, dict(options.settings))
+        save_checkpoint(options.out, start.potential, start.config, start.provenance)
     except SakeffError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -48,8 +49,8 @@ def setting(text: str) -> tuple[str, Any]:
     return name, yaml.safe_load(value)
 
 
-def write_start(models: list[str], settings: dict[str, Any], out: Path) -> None:
-    """Save the mean weights of `models` with the settings of the first, some of them changed.
+def with_settings(models: list[str], settings: dict[str, Any]) -> Checkpoint:
+    """The mean weights of `models` with the settings of the first, some of them changed.
 
     Raises `ConfigError` where they do not fit.
     """
@@ -68,7 +69,7 @@ def write_start(models: list[str], settings: dict[str, Any], out: Path) -> None:
         raise ConfigError(f"The weights of {names} do not fit {settings}; change what has no weights.") from error
     potential.load_state_dict(mean(states))
     provenance = {key: value for key, value in first.provenance.items() if key != "metrics"}  # of the old settings
-    save_checkpoint(out, potential, config, provenance)
+    return Checkpoint(config, potential, provenance)
 
 
 def mean(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -6,32 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from sakeff.checkpoint import load_checkpoint, save_checkpoint
-from sakeff.config import build_potential, parse_potential_config
+from sakeff.checkpoint import load_checkpoint
 from sakeff.training.evaluate import evaluate
+from tests.scripts.builders import SAKE, SO3KRATES, model
 from tests.training.builders import make_frames
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
 import same_weights
-
-SO3KRATES = {
-    "name": "so3krates",
-    "width": 8,
-    "layers": 2,
-    "heads": 2,
-    "degrees": [1, 2],
-    "basis_size": 4,
-    "cutoff": 3.0,
-}
-SAKE = {"name": "sake", "width": 8, "layers": 1, "cutoff": 3.0}
-
-
-def model(folder, representation, seed=3, elements=(1, 6, 8)):
-    config = parse_potential_config({"elements": list(elements), "representation": representation})
-    potential = build_potential(config, seed).to(torch.float64)
-    save_checkpoint(folder, potential, config, {"level_of_theory": "none", "metrics": {"test": {"force_mae": 1.0}}})
-    return folder
 
 
 def energies(folder):
