@@ -3,12 +3,13 @@
     python scripts/make_gfn2_dataset.py generate --out gfn2data --workers 2     # resumable; one shard per molecule
     python scripts/make_gfn2_dataset.py merge --out gfn2data                    # train.npz, valid.npz, test.npz
     python scripts/make_gfn2_dataset.py explore --out gfn2data --models so3krates-gfn2 sake-gfn2     # then merge again
-    python scripts/make_gfn2_dataset.py twins --out gfn2data                    # equal molecules apart; then merge
+    python scripts/make_gfn2_dataset.py twins --out gfn2data                    # copies of molecules apart; then merge
     python scripts/make_gfn2_dataset.py focus --out gfn2data                    # focus.npz: half of it backbones
     python scripts/make_gfn2_dataset.py list                                    # what would be made
 
 `merge` works at any time, on the shards there are. A molecule is on the same side of the split every time.
 `explore` labels complexes of training molecules that models trained so far disagree about; it also needs torch.
+`twins` puts copies of a training molecule, up to 70 atoms together, out of contact of each other.
 """
 
 from __future__ import annotations

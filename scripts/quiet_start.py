@@ -29,9 +29,11 @@ from sakeff.data.frames import Frames, load
 from sakeff.data.store import frames_to_system
 from sakeff.errors import ConfigError, SakeffError
 from sakeff.geometry import edge_vectors
+from sakeff.io import refuse_existing
 from sakeff.neighbours.all_pairs import all_pairs
 from sakeff.potential import Potential
 from sakeff.representations.so3krates import AttentionCoefficients, EdgeGeometry
+from sakeff.training.evaluate import check_elements
 from sakeff.types import System
 from sakeff.zoo import load_potential
 
@@ -61,6 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     try:
+        refuse_existing(options.out, overwrite=False)  # before the work, not after it
         data = [load(path) for path in options.data]
         start = quiet_start(options.model, options.kappa, data, options.steps, options.seed)
         save_checkpoint(options.out, start.potential, start.config, start.provenance)
@@ -73,11 +76,13 @@ def main(arguments: list[str] | None = None) -> int:
 def quiet_start(model: str, kappa: float, data: list[Frames], steps: int, seed: int) -> Checkpoint:
     """The local `model` with the non-local correction on, the filters of its geometric attentions fitted.
 
-    Raises `ConfigError` if the model is not a local So3krates.
+    Raises `ConfigError` if the model is not a local So3krates, `DataError` for elements that it does not know.
     """
     start, local = with_settings([model], {"nonlocal_kappa": kappa}), load_potential(model)
     if not local.representation.is_local:
         raise ConfigError(f"{model} has the non-local correction already; start from a local So3krates.")
+    for frames in data:
+        check_elements(local, frames)
     generator = torch.Generator().manual_seed(seed)
     batches = [observed(local, start.potential, system) for system in tqdm(list(drawn(data, generator)))]
     for layer, seen in zip(start.potential.representation.layers, zip(*batches, strict=True), strict=True):
@@ -95,8 +100,8 @@ def drawn(data: list[Frames], generator: torch.Generator) -> Iterator[System]:
 @torch.no_grad()
 def observed(local: Potential, start: Potential, system: System) -> list[Seen]:
     """What the layers of `start` would see if its messages were those of the local model; pairs that count alone."""
-    scalars = local.embedding(system.numbers, system.charge, system.spin, system.batch)
-    scalars, representation = scalars.scalars, local.representation
+    representation = local.representation
+    scalars = local.embedding(system.numbers, system.charge, system.spin, system.batch).scalars
     edges = edge_vectors(system, all_pairs(system))
     pairs = representation.edge_geometry(edges._replace(vector=edges.vector.to(scalars.dtype)))
     sphc = representation.initial_sphc(pairs, len(scalars))

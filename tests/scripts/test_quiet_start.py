@@ -66,3 +66,19 @@ def test_a_model_that_is_no_local_so3krates_is_refused(tmp_path, capsys, represe
     assert run(model(tmp_path / "other", representation), tmp_path, tmp_path / "out") == 1
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_elements_that_the_model_lacks_are_refused(tmp_path, capsys):
+    assert run(model(tmp_path / "local", SO3KRATES, elements=(1, 7)), tmp_path, tmp_path / "out") == 1
+    assert "element" in capsys.readouterr().err.lower()
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_there_is_refused_before_the_work(tmp_path, capsys):
+    local = model(tmp_path / "local", SO3KRATES)
+    before = (local / "weights.safetensors").read_bytes()
+    assert run(local, tmp_path, local) == 1
+    printed = capsys.readouterr().err
+    assert "exists already" in printed
+    assert "it/s" not in printed
+    assert (local / "weights.safetensors").read_bytes() == before
