@@ -142,7 +142,14 @@ def _training(provenance: dict[str, Any], folder: Path) -> str:
         ("code version", provenance["code_version"]),
         ("recipes, beside this card", ", ".join(path.name for path in recipes)),
     ]
+    if "mean_of" in provenance:
+        rows.append(("weights", f"mean of {_checkpoints(provenance['mean_of'])}"))
     return _table(("", ""), rows)
+
+
+def _checkpoints(fingerprints: list[str]) -> str:
+    """How many, and how the fingerprint of each begins."""
+    return f"{len(fingerprints)} checkpoints, {', '.join(one[:8] for one in fingerprints)}"
 
 
 def _table(header: tuple[str, ...], rows: list[tuple]) -> str:

@@ -29,7 +29,7 @@ class Checkpoint(NamedTuple):
     """A potential with what is known about it.
 
     ``provenance`` has level_of_theory, data_sha256, units, elements, charges, metrics, code_version and seed, and of a
-    run that started from trained weights their fingerprint (start).
+    run that started from trained weights their fingerprint (start), of a mean those of what it is of (mean_of).
     """
 
     config: PotentialConfig

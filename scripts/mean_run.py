@@ -1,0 +1,87 @@
+"""The mean of the weights of finished runs, with its errors, as a run that `publish_model.py` takes.
+
+    python scripts/mean_run.py runs/first runs/first runs/second --out runs/mean
+    python scripts/publish_model.py runs/mean NAME
+
+Sound where one run went on from the other and both stayed in one valley of the loss. A run that is named twice counts
+twice. The errors are those of the mean on the validation and test sets of the last run, whose steps, time, seed and
+learning curve are kept.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from same_weights import with_settings
+
+from sakeff.checkpoint import load_checkpoint, save_checkpoint
+from sakeff.errors import CheckpointError, ConfigError, SakeffError
+from sakeff.io import atomic_path, refuse_existing, write_text
+from sakeff.training.build import load_sets
+from sakeff.training.config import parse_train_config
+from sakeff.training.evaluate import evaluate
+from sakeff.training.plots import plot_parity
+from sakeff.zoo import fingerprint
+
+CURVE = "learning_curve.png"
+NEEDED = ("train.json", "metrics.json", CURVE, "model")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the run; the exit status is 0 if all went well."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", type=Path, metavar="run", help="folder of a finished run; the last one last")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    options = parser.parse_args(arguments)
+    try:
+        metrics = mean_run(options.runs, options.out)
+    except SakeffError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps(metrics, indent=2))
+    return 0
+
+
+def mean_run(runs: list[Path], out: Path) -> dict:
+    """Write `out` and return its metrics. Raises SakeffError, before anything is written, where there is no mean."""
+    refuse_existing(out, overwrite=False)
+    for run in runs:
+        require_finished(run)
+    models, last = [str(run / "model") for run in runs], runs[-1]
+    checkpoints = [load_checkpoint(model) for model in models]
+    if any(one.config != checkpoints[-1].config for one in checkpoints):
+        raise ConfigError("The runs trained potentials of different settings, whose weights have no mean; give others.")
+    potential = with_settings(models, {}).potential.eval()
+    config = parse_train_config(json.loads((last / "train.json").read_text(encoding="utf-8")))
+    sets = load_sets(config.data)
+    metrics = json.loads((last / "metrics.json").read_text(encoding="utf-8"))
+    evaluations = {
+        name: evaluate(potential, getattr(sets, name), config.batch_size)
+        for name in ("validation", "test")
+        if name in metrics
+    }
+    metrics |= {name: evaluation.metrics for name, evaluation in evaluations.items()}
+    provenance = {key: value for key, value in checkpoints[-1].provenance.items() if key != "start"}
+    provenance |= {"metrics": metrics, "mean_of": [fingerprint(model) for model in models]}
+    save_checkpoint(out / "model", potential, checkpoints[-1].config, provenance)
+    write_text(out / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    for name, evaluation in evaluations.items():
+        plot_parity(getattr(sets, name), evaluation, out / f"parity_{name}.png")
+    with atomic_path(out / CURVE) as temporary:
+        shutil.copyfile(last / CURVE, temporary)
+    return metrics
+
+
+def require_finished(run: Path) -> None:
+    """Raise CheckpointError where a run is not complete."""
+    missing = [str(run / name) for name in NEEDED if not (run / name).exists()]
+    if missing:
+        raise CheckpointError(f"There is no {', '.join(missing)}; give folders of finished runs.")
+    if not json.loads((run / "metrics.json").read_text(encoding="utf-8"))["finished"]:
+        raise CheckpointError(f"The run {run} is not finished; go on with sakeff train --resume first.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
