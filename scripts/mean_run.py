@@ -20,7 +20,7 @@ from sakeff.checkpoint import load_checkpoint, save_checkpoint
 from sakeff.errors import CheckpointError, ConfigError, SakeffError
 from sakeff.io import atomic_path, refuse_existing, write_text
 from sakeff.training.build import load_sets
-from sakeff.training.config import parse_train_config
+from sakeff.training.config import load_train_config
 from sakeff.training.evaluate import evaluate
 from sakeff.training.plots import plot_parity
 from sakeff.zoo import fingerprint
@@ -32,7 +32,7 @@ NEEDED = ("train.json", "metrics.json", CURVE, "model")
 def main(arguments: list[str] | None = None) -> int:
     """Write the run; the exit status is 0 if all went well."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="run", help="folder of a finished run; the last one last")
+    parser.add_argument("runs", nargs="+", type=Path, metavar="run", help="folder of a finished run")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     options = parser.parse_args(arguments)
     try:
@@ -54,7 +54,7 @@ def mean_run(runs: list[Path], out: Path) -> dict:
     if any(one.config != checkpoints[-1].config for one in checkpoints):
         raise ConfigError("The runs trained potentials of different settings, whose weights have no mean; give others.")
     potential = with_settings(models, {}).potential.eval()
-    config = parse_train_config(json.loads((last / "train.json").read_text(encoding="utf-8")))
+    config = load_train_config(last / "train.json")
     sets = load_sets(config.data)
     metrics = json.loads((last / "metrics.json").read_text(encoding="utf-8"))
     evaluations = {

@@ -8,6 +8,7 @@ from sakeff.checkpoint import load_checkpoint
 from sakeff.data.frames import load
 from sakeff.data.rmd17 import read_rmd17
 from sakeff.export.torchscript import load_program
+from sakeff.training.config import load_train_config
 from sakeff.training.evaluate import evaluate
 from sakeff.zoo import PROGRAM_FILE, list_models, models_folder, resolve_model
 from tests.helpers import shared_folder
@@ -25,6 +26,16 @@ def test_all_models_are_there():
 @pytest.mark.parametrize("name", list_models())
 def test_a_model_has_everything_to_use_it_and_to_train_it_again(name):
     assert {path.name for path in (models_folder() / name).iterdir()} >= FILES
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_every_recipe_can_be_read_and_the_last_one_has_the_settings_of_the_model(name):
+    paths = sorted((models_folder() / name).glob("recipe*.yaml"))
+    assert len(paths) < 10  # as text, 10 would come before 2
+    stages = [load_train_config(path).potential["representation"] for path in paths]
+    trained = load_checkpoint(models_folder() / name).config.representation
+    assert {stage["name"] for stage in stages} == {trained["name"]}
+    assert stages[-1].items() <= trained.items()
 
 
 @pytest.mark.parametrize("name", list_models())

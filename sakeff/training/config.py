@@ -143,10 +143,22 @@ def read_run_document(path: Union[str, Path]) -> Dict[str, Any]:
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
-        document = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+        document = json.loads(text) if path.suffix == ".json" else _UniqueKeys(text).get_single_data()
     except (OSError, UnicodeDecodeError, yaml.YAMLError, json.JSONDecodeError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"{path} cannot be read as YAML or JSON ({reason}); mend or restore it.") from error
     if not isinstance(document, dict):
         raise ConfigError(f"{path} holds no keys; a training configuration says at least what to train on what.")
     return document
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML that gives no key twice; PyYAML would silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Dict[Any, Any]:
+        seen = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"{key.value!r} is given twice", problem_mark=key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)

@@ -44,3 +44,13 @@ def test_files_that_are_no_configuration(tmp_path, text):
         load_train_config(path)
     with pytest.raises(ConfigError, match="cannot be read"):
         load_train_config(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    "text", ["steps: 3\nsteps: 4\n", "optimizer: {learning_rate: 1.0e-3, learning_rate: 1.0e-4}\n"]
+)
+def test_a_key_that_is_given_twice(tmp_path, text):
+    path = tmp_path / "train.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"'(steps|learning_rate)' is given twice"):
+        load_train_config(path)
