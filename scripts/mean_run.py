@@ -14,7 +14,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from same_weights import with_settings
+from recipe_runs import finished
+from same_weights import mean
 
 from sakeff.checkpoint import load_checkpoint, save_checkpoint
 from sakeff.errors import CheckpointError, ConfigError, SakeffError
@@ -49,12 +50,13 @@ def mean_run(runs: list[Path], out: Path) -> dict:
     refuse_existing(out, overwrite=False)
     for run in runs:
         require_finished(run)
-    models, last = [str(run / "model") for run in runs], runs[-1]
-    checkpoints = [load_checkpoint(model) for model in models]
-    if any(one.config != checkpoints[-1].config for one in checkpoints):
-        raise ConfigError("The runs trained potentials of different settings, whose weights have no mean; give others.")
-    potential = with_settings(models, {}).potential.eval()
+    last = runs[-1]
     config = load_train_config(last / "train.json")
+    checkpoints = [load_checkpoint(run / "model") for run in runs]
+    trained, potential = checkpoints[-1], checkpoints[-1].potential
+    if any(one.config != trained.config for one in checkpoints):
+        raise ConfigError("The runs trained potentials of different settings, whose weights have no mean; give others.")
+    potential.load_state_dict(mean([one.potential.state_dict() for one in checkpoints]))
     sets = load_sets(config.data)
     metrics = json.loads((last / "metrics.json").read_text(encoding="utf-8"))
     evaluations = {
@@ -63,9 +65,9 @@ def mean_run(runs: list[Path], out: Path) -> dict:
         if name in metrics
     }
     metrics |= {name: evaluation.metrics for name, evaluation in evaluations.items()}
-    provenance = {key: value for key, value in checkpoints[-1].provenance.items() if key != "start"}
-    provenance |= {"metrics": metrics, "mean_of": [fingerprint(model) for model in models]}
-    save_checkpoint(out / "model", potential, checkpoints[-1].config, provenance)
+    provenance = {key: value for key, value in trained.provenance.items() if key != "start"}
+    provenance |= {"metrics": metrics, "mean_of": [fingerprint(run / "model") for run in runs]}
+    save_checkpoint(out / "model", potential, trained.config, provenance)
     write_text(out / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     for name, evaluation in evaluations.items():
         plot_parity(getattr(sets, name), evaluation, out / f"parity_{name}.png")
@@ -79,7 +81,7 @@ def require_finished(run: Path) -> None:
     missing = [str(run / name) for name in NEEDED if not (run / name).exists()]
     if missing:
         raise CheckpointError(f"There is no {', '.join(missing)}; give folders of finished runs.")
-    if not json.loads((run / "metrics.json").read_text(encoding="utf-8"))["finished"]:
+    if not finished(load_train_config(run / "train.json"), run):
         raise CheckpointError(f"The run {run} is not finished; go on with sakeff train --resume first.")
 
 
