@@ -5,9 +5,9 @@
     python scripts/ablations.py table                 # models/*/ablations.json, the cards, docs/ablations.md
     python scripts/ablations.py all                   # both
 
-Interrupted runs go on. The recipes are those of scripts/comparison with a rate of 3e-3 and fewer steps. Choices are
-made on the validation set; the errors of the test set are shown beside it. Data are read from $SAKEFF_SHARED, by
-default ../shared beside this checkout.
+Interrupted runs go on; the table keeps what it has of variants that were trained elsewhere. The recipes are those of
+scripts/comparison with a rate of 3e-3 and fewer steps. Choices are made on the validation set; the errors of the test
+set are shown beside it. Data are read from $SAKEFF_SHARED, by default ../shared beside this checkout.
 """
 
 import argparse
@@ -46,6 +46,7 @@ TRAINING: dict[str, Change] = {
     "rate constant": {"schedule.name": "constant"},
     "rate 1e-3": {"optimizer.learning_rate": 1e-3},
     "weight decay 0.01": {"optimizer.name": "adamw", "optimizer.weight_decay": 0.01},
+    "SOAP instead of Adam": {"optimizer.name": "soap"},
     "loss weights 0.1 and 0.9": {"loss.energy": 0.1, "loss.forces": 0.9},
     "batches of 4, as many molecules": {"batch_size": 4, "steps": 2 * STEPS},
 }
@@ -106,22 +107,32 @@ def plans(recipe: str) -> dict[str, TrainConfig]:
     return {name: variant(base, change) for name, change in VARIANTS[recipe].items()}
 
 
-def document_of(recipe: str, runs: Path) -> dict[str, Any]:
-    """Protocol and one row for each variant; a run that is not finished has no errors."""
+def document_of(recipe: str, runs: Path, before: Path) -> dict[str, Any]:
+    """Protocol and one row for each variant; see `row` for those that were not trained in `runs`."""
     configs = plans(recipe)
-    rows = [row(name, config, folder_of(runs, recipe, name)) for name, config in configs.items()]
     first = configs["as it is"]
     shared = {"steps": STEPS, "batch_size": first.batch_size, "learning_rate": RATE, "seed": first.seed}
-    return {"base": first.potential["representation"], "protocol": shared, "rows": rows}
+    about = {"base": first.potential["representation"], "protocol": shared}
+    kept = known_rows(before, about)
+    rows = [row(name, config, folder_of(runs, recipe, name), kept) for name, config in configs.items()]
+    return {**about, "rows": rows}
 
 
-def row(name: str, config: TrainConfig, folder: Path) -> dict[str, Any]:
-    """Force errors (meV/A) of one variant."""
-    found: dict[str, Any] = {"change": name}
-    if finished(config, folder):
-        metrics = comparison.read_json(folder / "metrics.json")
-        found.update({split: metrics[split][ERROR] for split in ("validation", "test")})
-    return found
+def known_rows(before: Path, about: dict[str, Any]) -> dict[str, Any]:
+    """Rows of an earlier table by their names; none if it was made from another start or by another protocol."""
+    if not before.is_file():
+        return {}
+    found = comparison.read_json(before)
+    same = all(found[key] == value for key, value in about.items())
+    return {one["change"]: one for one in found["rows"]} if same else {}
+
+
+def row(name: str, config: TrainConfig, folder: Path, kept: dict[str, Any]) -> dict[str, Any]:
+    """Force errors (meV/A) of one variant: of its run, else those in the earlier table, else none."""
+    if not finished(config, folder):
+        return kept.get(name, {"change": name})
+    metrics = comparison.read_json(folder / "metrics.json")
+    return {"change": name, **{split: metrics[split][ERROR] for split in ("validation", "test")}}
 
 
 def write_tables(runs: Path, docs: Path, models: Path) -> None:
@@ -130,7 +141,7 @@ def write_tables(runs: Path, docs: Path, models: Path) -> None:
         "# What buys accuracy\n\nWritten by `python scripts/ablations.py table`. The same tables are in the cards."
     ]
     for recipe, model in MODELS.items():
-        found = document_of(recipe, runs)
+        found = document_of(recipe, runs, models / model / ABLATIONS_FILE)
         if not any("test" in one for one in found["rows"]):
             parts += [f"## {comparison.TITLES[recipe]}", "Not trained yet."]
             continue

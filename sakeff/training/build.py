@@ -26,6 +26,7 @@ from sakeff.training.evaluate import Validator, check_elements, evaluate
 from sakeff.training.log import MetricsLog, NoLog
 from sakeff.training.loop import Plan, Trainer
 from sakeff.training.loss import PENALTIES, SCALINGS, EnergyForceLoss
+from sakeff.training.optimizers import make_optimizer
 from sakeff.training.reference import fit_energies, force_scale, set_reference, shift_energies
 from sakeff.training.schedule import Schedule, constant, cosine, exponential, with_warm_up
 from sakeff.training.state import RunState
@@ -36,7 +37,6 @@ from sakeff.zoo import fingerprint, load_trainable
 
 # Frames from which the new level of theory is learned before fine-tuning: more would only take minutes.
 SHOWN = 2000
-OPTIMIZERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
 
 class Sets(NamedTuple):
@@ -104,16 +104,7 @@ def make_loss(config: LossConfig) -> EnergyForceLoss:
 def make_update(config: RunConfig, module: nn.Module) -> WeightUpdate:
     """Optimiser, clip and average that a configuration describes, for the weights of a module where they are now."""
     average = WeightAverage(module, config.average_decay)
-    device, chosen = average.weights[0].device, config.optimizer
-    optimizer = OPTIMIZERS[chosen.name](
-        average.weights,
-        lr=torch.tensor(chosen.learning_rate, device=device),
-        betas=chosen.betas,
-        weight_decay=chosen.weight_decay,
-        fused=True,
-        capturable=device.type == "cuda",
-    )
-    return WeightUpdate(optimizer, chosen.clip, average)
+    return WeightUpdate(make_optimizer(config.optimizer, average.weights), config.optimizer.clip, average)
 
 
 def make_plan(config: RunConfig, samples: int, world: World) -> Plan:

@@ -84,3 +84,16 @@ def test_tables_show_what_is_trained_and_what_is_not(places, capsys):
     assert "not trained" not in page
     assert ablation_table(json.loads((model / ABLATIONS_FILE).read_text())).strip() in page
     capsys.readouterr()
+
+
+def test_errors_of_runs_that_are_elsewhere_are_kept_unless_the_protocol_is_another(places, monkeypatch, capsys):
+    model = places / "models" / "sake-md17-ethanol"
+    ablations.train_missing("sake", places / "runs")
+    ablations.write_tables(places / "runs", places / "docs", places / "models")
+    table = (model / ABLATIONS_FILE).read_text()
+    ablations.write_tables(places / "nothing here", places / "docs", places / "models")
+    assert (model / ABLATIONS_FILE).read_text() == table
+    monkeypatch.setattr(ablations, "STEPS", 12)
+    ablations.write_tables(places / "nothing here", places / "docs", places / "models")
+    assert "Not trained yet" in (places / "docs" / "ablations.md").read_text()
+    capsys.readouterr()

@@ -72,6 +72,16 @@ def test_slices_do_what_one_run_does(data_file, tmp_path, uninterrupted):
     assert losses(out) == uninterrupted
 
 
+def test_slices_of_a_run_with_soap_do_what_one_run_does(data_file, tmp_path):
+    pytest.importorskip("pytorch_optimizer", reason="pytorch-optimizer is not installed (extra [train])")
+    document = recipe(data_file, steps=25, optimizer={"name": "soap", "learning_rate": 0.005})
+    run(document, tmp_path / "whole")
+    run(document, tmp_path / "slices", max_minutes=1e-9)
+    while not json.loads((tmp_path / "slices" / "metrics.json").read_text())["finished"]:
+        run(document, tmp_path / "slices", resume=True, max_minutes=1e-9)
+    assert losses(tmp_path / "slices") == losses(tmp_path / "whole")
+
+
 def test_a_slice_that_ends_before_the_first_validation_leaves_what_it_learned(data_file, tmp_path):
     start = run(recipe(data_file), tmp_path / "start", max_minutes=1e-9)  # one step
     slow = recipe(data_file, steps=60, validate_every=50)

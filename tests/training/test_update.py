@@ -1,7 +1,9 @@
 import pytest
 import torch
 
+from sakeff.training.config import OptimizerConfig
 from sakeff.training.ema import WeightAverage
+from sakeff.training.optimizers import make_optimizer
 from sakeff.training.update import WeightUpdate, clip_gradients
 from tests.helpers import random_numbers
 
@@ -16,6 +18,16 @@ def test_clipping_limits_the_joint_norm():
     clip_gradients(gradients, 0.5)
     assert float(torch.cat([g.reshape(-1) for g in gradients]).norm()) == pytest.approx(0.5, rel=1e-5)
     torch.testing.assert_close(gradients[1] / gradients[1].norm(), originals[1] / originals[1].norm())
+
+
+def test_the_bases_of_soap_are_memory_too():
+    pytest.importorskip("pytorch_optimizer", reason="pytorch-optimizer is not installed (extra [train])")
+    module = torch.nn.Linear(3, 2).double()
+    average = WeightAverage(module, 0.9)
+    update = WeightUpdate(make_optimizer(OptimizerConfig(name="soap"), average.weights), 1.0, average)
+    assert {"GG.0.weight", "GG.1.weight", "Q.0.weight", "Q.1.weight", "step.bias"} <= {
+        name.removeprefix("optimizer.") for name in update.state()
+    }
 
 
 @pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.AdamW])
