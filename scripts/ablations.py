@@ -46,7 +46,7 @@ TRAINING: dict[str, Change] = {
     "rate constant": {"schedule.name": "constant"},
     "rate 1e-3": {"optimizer.learning_rate": 1e-3},
     "weight decay 0.01": {"optimizer.name": "adamw", "optimizer.weight_decay": 0.01},
-    "SOAP instead of Adam": {"optimizer.name": "soap"},
+    "Muon instead of Adam": {"optimizer.name": "muon"},
     "loss weights 0.1 and 0.9": {"loss.energy": 0.1, "loss.forces": 0.9},
     "batches of 4, as many molecules": {"batch_size": 4, "steps": 2 * STEPS},
 }

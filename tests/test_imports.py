@@ -129,7 +129,7 @@ def test_import_does_not_import_torch_unasked():
     assert run("import json, sys, sakeff; print(json.dumps('torch' in sys.modules))") is False
 
 
-OPTIONAL = {"openmm", "mdtraj", "matplotlib", "pytorch_optimizer", "lightning", "rdkit", "tblite"}
+OPTIONAL = {"openmm", "mdtraj", "matplotlib", "lightning", "rdkit", "tblite"}
 
 
 def test_importing_everything_changes_no_global_state():

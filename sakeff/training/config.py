@@ -41,9 +41,9 @@ class LossConfig(Section):
 
 
 class OptimizerConfig(Section):
-    """Adam, or with decoupled weight decay AdamW and SOAP (CPU only); gradients are clipped to a joint norm."""
+    """Adam, or with decoupled weight decay AdamW and Muon (CPU only); gradients are clipped to a joint norm."""
 
-    name: Literal["adam", "adamw", "soap"] = "adam"
+    name: Literal["adam", "adamw", "muon"] = "adam"
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
     betas: Tuple[float, float] = (0.9, 0.999)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sakeff.errors import ConfigError
 from sakeff.training.config import OptimizerConfig
+from sakeff.training.muon import MuonAndAdamW
 
 ADAMS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
@@ -21,9 +22,7 @@ def make_optimizer(config: OptimizerConfig, weights: List[Tensor]) -> torch.opti
         settings = {"betas": config.betas, "weight_decay": config.weight_decay}
         return ADAMS[config.name](weights, lr=rate, fused=True, capturable=on_gpu, **settings)
     if on_gpu:
-        raise ConfigError("SOAP cannot be part of a CUDA graph; train on the CPU or choose the optimizer adamw.")
-    try:
-        from sakeff.training.soap import ResumableSOAP
-    except ImportError as error:
-        raise ConfigError("SOAP needs pytorch-optimizer; install it with: pip install 'sakeff[train]'.") from error
-    return ResumableSOAP(weights, rate, config.betas, config.weight_decay)
+        raise ConfigError("A CUDA graph cannot hold muon; train on the CPU or choose the optimizer adamw.")
+    if not hasattr(torch.optim, "Muon"):
+        raise ConfigError("The optimizer muon needs torch 2.9; install it with: pip install 'torch>=2.9'.")
+    return MuonAndAdamW(weights, rate, config.betas, config.weight_decay)

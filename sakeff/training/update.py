@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Dict, List
 
 import torch
 from torch import Tensor
@@ -33,7 +33,7 @@ class WeightUpdate:
         tensors = {f"average.{name}": value for name, value in self.average.state().items()}
         for name, weight in zip(self.average.names, self.average.weights, strict=True):
             tensors[f"weights.{name}"] = weight.detach()
-            tensors.update({f"optimizer.{key}.{name}": value for key, value in _tensors(self.optimizer.state[weight])})
+            tensors.update({f"optimizer.{key}.{name}": value for key, value in self.optimizer.state[weight].items()})
         return tensors
 
 
@@ -41,15 +41,6 @@ def clip_gradients(gradients: List[Tensor], limit: float) -> None:
     """Scale all gradients by ``min(1, limit / norm)`` with their joint norm, in place and without reading it."""
     norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
     torch._foreach_mul_(gradients, (limit / (norm + CLIP_EPSILON)).clamp(max=1.0))
-
-
-def _tensors(memory: Dict[str, Any]) -> Iterator[Tuple[str, Tensor]]:
-    """The tensors of an optimiser's memory of one weight, also those in lists; what else is in it never changes."""
-    for key, value in memory.items():
-        if isinstance(value, list):
-            yield from _tensors({f"{key}.{index}": part for index, part in enumerate(value)})
-        elif isinstance(value, Tensor):
-            yield key, value
 
 
 def _materialise(optimizer: torch.optim.Optimizer) -> None:

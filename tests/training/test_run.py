@@ -72,9 +72,8 @@ def test_slices_do_what_one_run_does(data_file, tmp_path, uninterrupted):
     assert losses(out) == uninterrupted
 
 
-def test_slices_of_a_run_with_soap_do_what_one_run_does(data_file, tmp_path):
-    pytest.importorskip("pytorch_optimizer", reason="pytorch-optimizer is not installed (extra [train])")
-    document = recipe(data_file, steps=25, optimizer={"name": "soap", "learning_rate": 0.005})
+def test_slices_of_a_run_with_muon_do_what_one_run_does(data_file, tmp_path):
+    document = recipe(data_file, steps=25, optimizer={"name": "muon", "learning_rate": 0.005})
     run(document, tmp_path / "whole")
     run(document, tmp_path / "slices", max_minutes=1e-9)
     while not json.loads((tmp_path / "slices" / "metrics.json").read_text())["finished"]:

@@ -20,13 +20,13 @@ def test_clipping_limits_the_joint_norm():
     torch.testing.assert_close(gradients[1] / gradients[1].norm(), originals[1] / originals[1].norm())
 
 
-def test_the_bases_of_soap_are_memory_too():
-    pytest.importorskip("pytorch_optimizer", reason="pytorch-optimizer is not installed (extra [train])")
-    module = torch.nn.Linear(3, 2).double()
+def test_the_two_parts_of_muon_share_the_memory_of_a_model():
+    module = torch.nn.Linear(6, 5).double()
     average = WeightAverage(module, 0.9)
-    update = WeightUpdate(make_optimizer(OptimizerConfig(name="soap"), average.weights), 1.0, average)
-    assert {"GG.0.weight", "GG.1.weight", "Q.0.weight", "Q.1.weight", "step.bias"} <= {
-        name.removeprefix("optimizer.") for name in update.state()
+    update = WeightUpdate(make_optimizer(OptimizerConfig(name="muon"), average.weights), 1.0, average)
+    memory = {name for name in update.state() if name.startswith("optimizer.")}
+    assert memory == {
+        f"optimizer.{m}" for m in ("momentum_buffer.weight", "step.bias", "exp_avg.bias", "exp_avg_sq.bias")
     }
 
 
