@@ -4,12 +4,19 @@
     python scripts/make_gfn2_dataset.py merge --out gfn2data                    # train.npz, valid.npz, test.npz
     python scripts/make_gfn2_dataset.py explore --out gfn2data --models so3krates-gfn2 sake-gfn2     # then merge again
     python scripts/make_gfn2_dataset.py twins --out gfn2data                    # copies of molecules apart; then merge
+    python scripts/make_gfn2_dataset.py strands --out gfn2data                  # stretched, turned residues; then merge
+    python scripts/make_gfn2_dataset.py chains --out gfn2data --teacher so3krates-gfn2      # short peptides; then merge
+    python scripts/make_gfn2_dataset.py flavins --out gfn2data --teacher so3krates-gfn2     # and riboflavin's relatives
     python scripts/make_gfn2_dataset.py focus --out gfn2data                    # focus.npz: half of it backbones
     python scripts/make_gfn2_dataset.py list                                    # what would be made
 
 `merge` works at any time, on the shards there are. A molecule is on the same side of the split every time.
 `explore` labels complexes of training molecules that models trained so far disagree about; it also needs torch.
 `twins` puts copies of a training molecule, up to 70 atoms together, out of contact of each other.
+`generate --geometries classical` moves atoms by MMFF94 and asks GFN2-xTB for the labels alone: ten times as fast.
+`chains` are peptides of three and four residues, `flavins` relatives of riboflavin with a shorter chain, of up to 55
+atoms. Their labels are the predictions of `--teacher`, not GFN2-xTB's, which labels no molecule of more than 23; they
+also need torch.
 """
 
 from __future__ import annotations
@@ -20,15 +27,17 @@ import json
 import os
 import sys
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before numpy and tblite load: parallelism is over molecules
 
 import numpy as np
-from gfn2 import curated, exploration, labels, sampling, splits, twins
+from gfn2 import chains, classical, curated, exploration, flavins, labels, sampling, splits, strands, taught, twins
 from gfn2.molecules import SEED, Molecule, canonical, enumerate_molecules, is_allowed, scaffold
 from tqdm import tqdm
 
@@ -41,7 +50,12 @@ SPLITS = ("train", "valid", "test")
 SAMPLE_FRAMES = 200
 EXPLORED = "explored.npz"
 TWINS = "twins.npz"
+STRANDS = "strands.npz"
+CHAINS = "chains.npz"
+FLAVINS = "flavins.npz"
 FOCUS = "focus.npz"
+ADDITIONS = (EXPLORED, TWINS, STRANDS, CHAINS, FLAVINS)  # what merge adds to the training molecules
+GEOMETRIES = {"gfn2": sampling.sample, "classical": classical.sample}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -64,7 +78,8 @@ def generate(options: argparse.Namespace) -> int:
     frames, failed = 0, 0
     # not forked: a copy of a process whose OpenMP threads have run waits for them for ever
     with ProcessPoolExecutor(options.workers, get_context("spawn")) as pool, tqdm(total=len(todo), unit="mol") as bar:
-        jobs = {pool.submit(make_shard, molecule, folder, options.seed): molecule for molecule in todo}
+        sample = GEOMETRIES[options.geometries]
+        jobs = {pool.submit(make_shard, molecule, folder, options.seed, sample): molecule for molecule in todo}
         for job in as_completed(jobs):
             if job.exception() is not None:  # the other molecules go on; the next run tries this one again
                 failed += 1
@@ -76,12 +91,12 @@ def generate(options: argparse.Namespace) -> int:
     return int(failed > 0)
 
 
-def make_shard(molecule: Molecule, folder: Path, seed: int) -> dict:
+def make_shard(molecule: Molecule, folder: Path, seed: int, sample: Callable[..., Any] = sampling.sample) -> dict:
     """Sample and label one entry; returns its report, which is also written beside the shard."""
     if not is_allowed(molecule.smiles):
         raise DataError(f"{molecule.smiles} is kept for tests or outside the scope of this data set.")
     rng = np.random.default_rng(_digest(seed, molecule.smiles))
-    numbers, pairs, samples = sampling.sample(molecule, rng)
+    numbers, pairs, samples = sample(molecule, rng)
     kept, dropped = sampling.labelled(numbers, pairs, samples, MAX_FORCE)
     path = _shard_path(folder, molecule.smiles)
     if kept:
@@ -98,7 +113,7 @@ def _shard(numbers: np.ndarray, kept: list[tuple[np.ndarray, float, np.ndarray]]
 
 def explore(options: argparse.Namespace) -> int:
     """Of many random complexes of training molecules, label those that a committee disagrees about most."""
-    from sakeff.engines.committee import force_deviation  # torch is needed here alone
+    from sakeff.engines.committee import force_deviation  # torch is needed here and in `chains` alone
     from sakeff.training.evaluate import evaluate
     from sakeff.zoo import load_potential
 
@@ -122,6 +137,44 @@ def place_twins(options: argparse.Namespace) -> int:
     train, rng = load(options.out / "train.npz"), np.random.default_rng(options.seed)
     placed = twins.twins(train, _held_out(options.seed), options.count, rng)
     _label(placed, np.arange(len(placed))).save(target, overwrite=options.overwrite)
+    return 0
+
+
+def stretch_residues(options: argparse.Namespace) -> int:
+    """Label strands of peptide residues and rigid turns of them: a valley so soft that small errors decide."""
+    target = options.out / STRANDS
+    refuse_existing(target, options.overwrite)
+    rng = np.random.default_rng(options.seed)
+    parts = []
+    for smiles in tqdm([canonical(smiles) for smiles in curated.RESIDUES], unit="mol"):
+        numbers, pairs, samples = strands.sample(smiles, options.count, rng)
+        kept, _ = sampling.labelled(numbers, pairs, samples, MAX_FORCE)
+        parts.append(_shard(numbers, kept, smiles))
+    concatenate(parts).save(target, overwrite=options.overwrite)
+    return 0
+
+
+def teach_chains(options: argparse.Namespace) -> int:
+    """Short peptides with the energies and forces that a trained model predicts for them."""
+    return _teach(chains.PEPTIDES, options.out / CHAINS, options)
+
+
+def teach_flavins(options: argparse.Namespace) -> int:
+    """Relatives of riboflavin with the energies and forces that a trained model predicts for them."""
+    return _teach(flavins.RELATIVES, options.out / FLAVINS, options)
+
+
+def _teach(lesson: taught.Lesson, target: Path, options: argparse.Namespace) -> int:
+    from sakeff.engines.ase import SAKECalculator  # torch is needed here and in `explore` alone
+    from sakeff.training.evaluate import evaluate
+    from sakeff.zoo import load_potential
+
+    refuse_existing(target, options.overwrite)
+    teacher, rng = SAKECalculator(options.teacher), np.random.default_rng(options.seed)
+    frames = taught.frames(lesson, options.count, teacher, labels.level_of_theory(), rng)
+    predicted = evaluate(load_potential(options.teacher), frames)
+    labelled = replace(frames, energy=predicted.energy, forces=predicted.forces)
+    labelled.save(target, overwrite=options.overwrite)
     return 0
 
 
@@ -152,7 +205,7 @@ def merge(options: argparse.Namespace) -> int:
         path = _shard_path(options.out / "shards", molecule.smiles)
         if path.exists():
             shards[roles[molecule.smiles]].append(load(path))
-    shards["train"] += [load(path) for name in (EXPLORED, TWINS) if (path := options.out / name).exists()]
+    shards["train"] += [load(path) for name in ADDITIONS if (path := options.out / name).exists()]
     missing = [name for name in SPLITS if not shards[name]]
     if missing:
         raise DataError(f"{options.out} has no shards for {', '.join(missing)} yet; run generate for longer.")
@@ -244,23 +297,41 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one per core)")
     make.add_argument("--molecules", type=int, default=None, help="only the first N (default: all)")
     make.add_argument("--every", type=int, default=1, help="only each N-th of them: a thinner set of the same kinds")
+    make.add_argument("--geometries", choices=sorted(GEOMETRIES), default="gfn2", help="what moves the atoms")
     more = commands.add_parser("explore", help="add complexes that models disagree about")
     more.add_argument("--models", nargs="+", required=True, help="two or more trained models")
     more.add_argument("--candidates", type=int, default=20_000, help="random complexes")
     more.add_argument("--keep", type=int, default=3_000, help="the most disputed of them, to be labelled")
     equal = commands.add_parser("twins", help="add equal molecules apart from each other")
     equal.add_argument("--count", type=int, default=5_000, help="complexes")
+    stretched = commands.add_parser("strands", help="add stretched and turned backbones of residues")
+    stretched.add_argument("--count", type=int, default=120, help="strands of each residue; eight frames each")
+    peptides = commands.add_parser("chains", help="add short peptides that a trained model labels")
+    peptides.add_argument("--count", type=int, default=1000, help="peptides; about twelve frames each")
+    relatives = commands.add_parser("flavins", help="add relatives of riboflavin that a trained model labels")
+    relatives.add_argument("--count", type=int, default=250, help="conformers; about twelve frames each")
+    for command in (peptides, relatives):
+        command.add_argument("--teacher", required=True, help="a trained model")
     gather = commands.add_parser("merge", help="gather the shards into train.npz, valid.npz and test.npz")
     nearer = commands.add_parser("focus", help="write the training set of a last stage: half of it backbones")
-    actions = ((make, generate), (more, explore), (equal, place_twins), (gather, merge), (nearer, focus))
-    for command, action in actions:
+    actions = {
+        make: generate,
+        more: explore,
+        equal: place_twins,
+        stretched: stretch_residues,
+        peptides: teach_chains,
+        relatives: teach_flavins,
+        gather: merge,
+        nearer: focus,
+    }
+    for command, action in actions.items():
         command.add_argument("--out", type=Path, required=True, help="folder of the data set")
         command.set_defaults(action=action)
     listing = commands.add_parser("list", help="print the entries and their split")
     listing.set_defaults(action=show)
-    for command in (more, equal, gather, nearer):
+    for command in (more, equal, stretched, peptides, relatives, gather, nearer):
         command.add_argument("--overwrite", action="store_true", help="replace what an earlier call wrote")
-    for command in (make, more, equal, gather, nearer, listing):
+    for command in (*actions, listing):
         command.add_argument("--seed", type=int, default=SEED)
     return parser
 

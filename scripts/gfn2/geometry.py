@@ -16,6 +16,11 @@ TOUCHING = 1.15  # two atoms without a bond have reacted below this multiple
 BRIDGED = 2.7  # Angstrom, the longest H...Y of a hydrogen bridge X-H...Y
 
 
+def atomic_numbers(mol: Chem.Mol) -> np.ndarray:
+    """Of all atoms, (n,)."""
+    return np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()])
+
+
 def bonds(mol: Chem.Mol) -> np.ndarray:
     """Bonded pairs of the molecular graph, (B, 2)."""
     return np.array([(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in mol.GetBonds()], int).reshape(-1, 2)
@@ -111,15 +116,28 @@ def backbone(mol: Chem.Mol) -> tuple[list[Dihedral], list[Dihedral]]:
     return [(c, n, ca, c2) for c, _, n, ca, c2, _ in phi], [(n, ca, c, x) for n, ca, c, _, x in psi]
 
 
-def set_dihedral(mol: Chem.Mol, positions: np.ndarray, atoms: Dihedral, degrees: float) -> np.ndarray:
-    """Turn what is behind the middle bond until the dihedral has this value."""
-    turned = Chem.Mol(mol)
-    turned.RemoveAllConformers()
+def with_positions(mol: Chem.Mol, positions: np.ndarray) -> Chem.Mol:
+    """A copy of the molecule with these positions as its only conformer."""
+    copy = Chem.Mol(mol)
+    copy.RemoveAllConformers()
     conformer = Chem.Conformer(mol.GetNumAtoms())
     conformer.SetPositions(np.ascontiguousarray(positions))
-    turned.AddConformer(conformer)
-    rdMolTransforms.SetDihedralDeg(turned.GetConformer(), *atoms, degrees)
-    return turned.GetConformer().GetPositions()
+    copy.AddConformer(conformer)
+    return copy
+
+
+def set_dihedral(mol: Chem.Mol, positions: np.ndarray, atoms: Dihedral, degrees: float) -> np.ndarray:
+    """Turn what is behind the middle bond until the dihedral has this value."""
+    conformer = with_positions(mol, positions).GetConformer()
+    rdMolTransforms.SetDihedralDeg(conformer, *atoms, degrees)
+    return conformer.GetPositions()
+
+
+def turn_dihedral(mol: Chem.Mol, positions: np.ndarray, atoms: Dihedral, degrees: float) -> np.ndarray:
+    """Turn what is behind the middle bond by so much."""
+    conformer = with_positions(mol, positions).GetConformer()
+    rdMolTransforms.SetDihedralDeg(conformer, *atoms, rdMolTransforms.GetDihedralDeg(conformer, *atoms) + degrees)
+    return conformer.GetPositions()
 
 
 def scale_bond(mol: Chem.Mol, positions: np.ndarray, bond: tuple[int, int], factor: float) -> np.ndarray:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms, units
+from ase.calculators.calculator import Calculator
 from ase.md.langevin import Langevin
 from ase.optimize import LBFGS
 from rdkit import Chem
@@ -64,7 +66,7 @@ def sample_molecule(molecule: Molecule, rng: np.random.Generator) -> tuple[np.nd
     """Relaxations of a few conformers, then thermal, torsion and bond frames about their minima."""
     conformers = max(2, molecule.frames // 10)
     mol, starts = geometry.embed(molecule.smiles, conformers, int(rng.integers(2**31 - 1)))
-    numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()])
+    numbers = geometry.atomic_numbers(mol)
     pairs = geometry.bonds(mol)
     if not starts:
         return numbers, pairs, []
@@ -162,6 +164,7 @@ def dynamics(
     count: int,
     temperatures: tuple[float, float],
     rng: np.random.Generator,
+    calculator: Callable[[], Calculator] = warm_calculator,
 ) -> list[np.ndarray]:
     """`count` frames of Langevin dynamics in runs of five; every run has its own start and temperature."""
     frames: list[np.ndarray] = []
@@ -169,14 +172,12 @@ def dynamics(
         length = min(count, 5)
         count -= length
         start = starts[rng.integers(len(starts))]
-        frames += _run(numbers, start, length, rng.uniform(*temperatures), rng)
+        atoms = Atoms(numbers, start, calculator=calculator())
+        frames += _run(atoms, length, rng.uniform(*temperatures), rng)
     return frames
 
 
-def _run(
-    numbers: np.ndarray, start: np.ndarray, length: int, temperature: float, rng: np.random.Generator
-) -> list[np.ndarray]:
-    atoms = Atoms(numbers, start, calculator=warm_calculator())
+def _run(atoms: Atoms, length: int, temperature: float, rng: np.random.Generator) -> list[np.ndarray]:
     legacy = np.random.RandomState(int(rng.integers(2**31 - 1)))  # what ASE draws its noise from
     spread = np.sqrt(units.kB * temperature * atoms.get_masses())[:, None]
     atoms.set_momenta(spread * legacy.standard_normal((len(atoms), 3)))
@@ -291,7 +292,7 @@ def assemble(
 
 def _relaxed_part(smiles: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     mol, starts = geometry.embed(smiles, 1, int(rng.integers(2**31 - 1)))
-    numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()])
+    numbers = geometry.atomic_numbers(mol)
     path = relaxation(numbers, starts[0]) if starts else []
     return (numbers, path[-1], geometry.bonds(mol)) if path else None
 

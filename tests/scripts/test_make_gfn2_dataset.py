@@ -14,10 +14,11 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
 import make_gfn2_dataset as generator
 from ase import Atoms
-from gfn2 import curated, exploration, geometry, labels, molecules, sampling, splits, twins
+from gfn2 import classical, curated, exploration, geometry, labels, molecules, sampling, splits, strands, twins
 from rdkit import Chem
 
 from sakeff.data.frames import Frames, load
+from sakeff.engines.ase import SAKECalculator
 from sakeff.errors import DataError
 
 RIBOFLAVIN = "Cc1cc2nc3c(=O)[nH]c(=O)nc-3n(C[C@H](O)[C@H](O)[C@H](O)CO)c2cc1C"
@@ -194,6 +195,60 @@ def test_setting_a_dihedral_moves_only_what_is_behind_it():
         assert made.get_distance(*pair) == pytest.approx(np.linalg.norm(start[pair[0]] - start[pair[1]]), abs=1e-9)
 
 
+def test_turning_a_dihedral_goes_on_from_where_it_is():
+    mol, (start,) = geometry.embed("CC(=O)NC(C)C(=O)NC", 1, 3)
+    ((atoms,), _) = geometry.backbone(mol)
+    before = Atoms([1] * len(start), start).get_dihedral(*atoms)
+    turned = geometry.turn_dihedral(mol, start, atoms, 15.0)
+    assert Atoms([1] * len(start), turned).get_dihedral(*atoms) == pytest.approx(before + 15.0, abs=1e-6)
+
+
+def test_forces_of_the_force_field_are_those_of_the_positions_asked_for():
+    mol, (start,) = geometry.embed("CC(=O)NC", 1, 3)
+    atoms = Atoms(geometry.atomic_numbers(mol), classical.relaxed(mol, start), calculator=classical.ForceField(mol))
+    assert np.abs(atoms.get_forces()).max() < 0.01
+    moved = atoms.positions + np.random.default_rng(1).normal(scale=0.03, size=start.shape)
+    atoms.positions = moved
+    forces = atoms.get_forces()  # before the energy of these positions has been asked for
+    for index in ((0, 0), (3, 1), (8, 2)):
+        energies = []
+        for step in (1e-4, -1e-4):
+            atoms.positions = moved
+            atoms.positions[index] += step
+            energies.append(atoms.get_potential_energy())
+        assert forces[index] == pytest.approx((energies[1] - energies[0]) / 2e-4, abs=1e-4)
+
+
+def test_classical_samples_of_a_molecule_and_of_a_complex():
+    alanine = molecules.Molecule("CC(N)C(=O)O", 40)
+    numbers, pairs, samples = classical.sample(alanine, np.random.default_rng(1))
+    assert len(samples) == 20
+    kept, dropped = sampling.labelled(numbers, pairs, samples, generator.MAX_FORCE)
+    assert len(kept) >= 18, dropped
+    rms = np.sqrt(np.mean([np.mean(forces**2) for _, _, forces in kept]))
+    assert 0.5 < rms < 3.0  # eV/A: warm, not torn apart
+    dimer = molecules.Molecule("C=O.O", 40, bridge_frames=20)
+    numbers, pairs, samples = classical.sample(dimer, np.random.default_rng(1))
+    assert numbers.tolist() == [6, 8, 1, 1, 8, 1, 1]
+    assert 20 <= len(samples) <= 25
+    again = classical.sample(dimer, np.random.default_rng(1))[2]
+    np.testing.assert_array_equal([one.positions for one in again], [one.positions for one in samples])
+
+
+def test_strands_are_relaxed_and_turned():
+    smiles = curated.RESIDUES[0]
+    numbers, pairs, samples = strands.sample(smiles, 2, np.random.default_rng(2))
+    assert len(samples) == 2 * (len(strands.KEPT) + 1 + strands.TURNS)
+    assert all(geometry.keeps_graph(numbers, one.positions, pairs) for one in samples)
+    relaxed, turned = samples[2].positions, [one.positions for one in samples[3:8]]
+    mol = geometry.embed(smiles, 1, 1)[0]
+    rotors = [atoms for kind in geometry.backbone(mol) for atoms in kind]
+    angles = np.array([[Atoms(numbers, p).get_dihedral(*atoms) for atoms in rotors] for p in [relaxed, *turned]])
+    change = np.abs((angles[1:] - angles[0] + 180.0) % 360.0 - 180.0)
+    assert change.max() < strands.LARGEST + 2.0  # shaken by so much
+    assert (change.max(axis=1) > 0.5).all()
+
+
 def test_bridges_carry_their_hydrogen_from_one_end_to_the_other():
     # water, its hydrogen pointing along x to the nitrogen of an ammonia
     numbers = np.array([8, 1, 1, 7, 1, 1, 1])
@@ -253,6 +308,10 @@ def test_generate_resumes_and_repeats(tmp_path, monkeypatch):
     assert frames.level_of_theory.startswith("GFN2-xTB (tblite")
     report = json.loads(first.with_suffix(".json").read_text())
     assert report["frames"] == len(frames)
+    assert _run(tmp_path / "classical", "--molecules", "1", "--geometries", "classical") == 0
+    (moved,) = (tmp_path / "classical" / "shards").glob("*.npz")
+    assert moved.name == first.name
+    assert load(moved).sha256() != frames.sha256()
     assert _run(tmp_path / "again", "--every", "2") == 0  # of two entries the first, too
     (again,) = (tmp_path / "again" / "shards").glob("*.npz")
     assert again.name == first.name
@@ -313,6 +372,35 @@ def test_twins_are_labelled_and_merge_trains_on_them(tmp_path, monkeypatch, caps
     assert "exists already" in capsys.readouterr().err
     assert generator.main(["merge", "--out", str(tmp_path), "--overwrite"]) == 0
     assert len(load(tmp_path / "train.npz")) == len(before) + 3
+
+
+@pytest.mark.parametrize("kind", ["chains", "flavins"])
+def test_larger_molecules_carry_the_labels_of_their_teacher_and_are_merged(kind, tmp_path, monkeypatch, capsys):
+    before = _trained_on_water(tmp_path, monkeypatch)
+    command = [kind, "--out", str(tmp_path), "--count", "2", "--teacher", "so3krates-gfn2"]
+    assert generator.main(command) == 0
+    taught = load(tmp_path / f"{kind}.npz")
+    assert len(set(taught.groups)) <= 2
+    assert set(taught.n_atoms) <= set(range(24, 56))
+    assert not any(molecules.forbidden_in(str(name)) for name in taught.group_names)
+    first = taught.frame(0)
+    atoms = Atoms(first.numbers, first.positions, calculator=SAKECalculator("so3krates-gfn2"))
+    assert first.energy[0] == pytest.approx(atoms.get_potential_energy(), abs=1e-3)
+    np.testing.assert_allclose(first.forces, atoms.get_forces(), atol=1e-3)
+    assert generator.main(command) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert generator.main(["merge", "--out", str(tmp_path), "--overwrite"]) == 0
+    assert len(load(tmp_path / "train.npz")) == len(before) + len(taught)
+
+
+def test_strands_of_all_residues_are_labelled(tmp_path, monkeypatch):
+    monkeypatch.setattr(curated, "RESIDUES", curated.RESIDUES[:2])
+    assert generator.main(["strands", "--out", str(tmp_path), "--count", "1"]) == 0
+    labelled = load(tmp_path / "strands.npz")
+    assert set(labelled.groups) == {molecules.canonical(smiles) for smiles in curated.RESIDUES}
+    energy, forces = labels.energy_and_forces(labelled.frame(3).numbers, labelled.frame(3).positions)
+    assert labelled.energy[3] == pytest.approx(energy, abs=1e-6)
+    np.testing.assert_allclose(labelled.frame(3).forces, forces, atol=1e-5)
 
 
 def test_twins_are_copies_apart_and_none_is_held_out():
