@@ -38,7 +38,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before numpy and tblite load: parallelism
 
 import numpy as np
 from gfn2 import chains, classical, curated, exploration, flavins, labels, sampling, splits, strands, taught, twins
-from gfn2.molecules import SEED, Molecule, canonical, enumerate_molecules, is_allowed, scaffold
+from gfn2.molecules import MAX_ATOMS, SEED, Molecule, canonical, enumerate_molecules, is_allowed, scaffold
 from tqdm import tqdm
 
 from sakeff.data.frames import Frames, concatenate, load
@@ -221,15 +221,17 @@ def merge(options: argparse.Namespace) -> int:
 
 
 def focus(options: argparse.Namespace) -> int:
-    """All training frames of backbones of peptides, and as many of everything else, so that nothing is forgotten."""
+    """All frames of backbones and of larger molecules, and as many of everything else, so that nothing is forgotten."""
     target = options.out / FOCUS
     refuse_existing(target, options.overwrite)
     train = load(options.out / "train.npz")
     backbone = np.isin(train.groups, [canonical(smiles) for smiles in curated.RESIDUES])
-    rest = np.random.default_rng(options.seed).permutation(np.flatnonzero(~backbone))[: int(backbone.sum())]
-    frames = train.select(np.sort(np.concatenate([np.flatnonzero(backbone), rest])))
+    single = np.char.find(train.groups, ".") < 0
+    chosen = backbone | (single & (train.n_atoms > MAX_ATOMS))
+    rest = np.random.default_rng(options.seed).permutation(np.flatnonzero(~chosen))[: int(chosen.sum())]
+    frames = train.select(np.sort(np.concatenate([np.flatnonzero(chosen), rest])))
     frames.save(target, overwrite=options.overwrite)
-    print(f"{len(frames)} frames, {int(backbone.sum())} of them of backbones; sha256 {frames.sha256()}")
+    print(f"{len(frames)} frames, {int(chosen.sum())} of them backbones or larger; sha256 {frames.sha256()}")
     return 0
 
 
@@ -313,7 +315,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (peptides, relatives):
         command.add_argument("--teacher", required=True, help="a trained model")
     gather = commands.add_parser("merge", help="gather the shards into train.npz, valid.npz and test.npz")
-    nearer = commands.add_parser("focus", help="write the training set of a last stage: half of it backbones")
+    nearer = commands.add_parser("focus", help="write the training set of a last stage: half backbones")
     actions = {
         make: generate,
         more: explore,

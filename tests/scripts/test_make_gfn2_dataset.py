@@ -444,17 +444,19 @@ def test_half_of_the_twins_are_residues_and_three_of_them_fit():
     assert drawn.n_atoms.max() == 66
 
 
-def test_focus_is_half_backbones_and_half_anything_else(tmp_path, capsys):
-    backbone = molecules.canonical(curated.RESIDUES[0])
-    names = np.array(["O", "N", "C.O", backbone, "O.O", "CO"])
-    positions, forces = np.random.default_rng(1).normal(size=(2, 6, 3, 3))
-    train = Frames.build([np.array([8, 1, 1])] * 6, positions, forces, np.arange(6.0), "a level", groups=names)
+def test_focus_is_half_backbones_and_larger_molecules_and_half_anything_else(tmp_path, capsys):
+    backbone, larger = molecules.canonical(curated.RESIDUES[0]), molecules.canonical("CC(=O)" + "NC(C)C(=O)" * 3 + "N")
+    names = np.array(["O", "N", "C.O", backbone, "O.O", larger, "CO", "O.O.O"])
+    sizes = np.array([3, 3, 3, 3, 3, 24, 3, 24])  # twins may be large, too
+    numbers = [np.array([8, 1, 1] * (size // 3)) for size in sizes]
+    labelled = [np.random.default_rng(1).normal(size=(size, 3)) for size in sizes]
+    train = Frames.build(numbers, labelled, labelled, np.arange(8.0), "a level", groups=names)
     train.save(tmp_path / "train.npz")
     assert generator.main(["focus", "--out", str(tmp_path)]) == 0
     focused = load(tmp_path / "focus.npz")
-    assert len(focused) == 2
-    assert set(names) > set(focused.groups) > {backbone}
-    assert "1 of them of backbones" in capsys.readouterr().out
+    assert len(focused) == 4
+    assert set(names) > set(focused.groups) > {backbone, larger}
+    assert "2 of them backbones or larger" in capsys.readouterr().out
     assert generator.main(["focus", "--out", str(tmp_path)]) == 1
     assert "exists already" in capsys.readouterr().err
 
