@@ -79,11 +79,11 @@ Written by `python scripts/md17.py table`. Energy MAE in meV and force MAE in me
 the paper of the architecture prints (its Table 1, 1,000 configurations, other splits). One training each."""
 
 
-RECIPES = """Every molecule is trained by the recipes of the bundled ethanol models, with SAKE only by the first of its
-two. Below are the hyperparameters of these recipes and, in brackets, what the papers print for ethanol. SAKE's paper
-has other sizes for other molecules (width 64 for malonaldehyde and uracil, a cutoff of 5 for uracil). Our rates
-follow a cosine."""
-LAST = "Last stages:"
+RECIPES = """Every molecule is trained by the recipe of the bundled ethanol model. Trainings with another optimiser than
+that of ethanol, see below, are of an earlier recipe with the same network. The table has the hyperparameters of the
+recipes and, in brackets, what the papers print for ethanol. SAKE's paper has other sizes for other molecules (width 64
+for malonaldehyde and uracil, a cutoff of 5 for uracil). Our rates follow a cosine."""
+LAST = "Trainings:"
 
 
 def bundled(architecture: str) -> Path:
@@ -91,10 +91,15 @@ def bundled(architecture: str) -> Path:
     return models_folder() / f"{architecture}-md17-ethanol"
 
 
+def recipe_of(architecture: str) -> TrainConfig:
+    """That of the ethanol model."""
+    return load_train_config(bundled(architecture) / "recipe.yaml")
+
+
 def recipes() -> dict[str, TrainConfig]:
     """`sake-uracil` and so on, all but ethanol."""
     return {
-        f"{architecture}-{file}": for_molecule(load_train_config(bundled(architecture) / "recipe.yaml"), file)
+        f"{architecture}-{file}": for_molecule(recipe_of(architecture), file)
         for file in MOLECULES.values()
         for architecture in ARCHITECTURES
         if file != "ethanol"
@@ -122,16 +127,17 @@ def measured(runs: Path | None, earlier: dict[str, Any]) -> dict[str, Any]:
     found = dict(earlier)
     for architecture in ARCHITECTURES:
         metrics = read_document(bundled(architecture))["provenance"]["metrics"]
-        found[f"{architecture}-ethanol"] = row(metrics)
+        found[f"{architecture}-ethanol"] = row(metrics, recipe_of(architecture))
     for name, recipe in recipes().items() if runs is not None else ():
         if recipe_runs.finished(recipe, runs / name):
-            found[name] = row(json.loads((runs / name / "metrics.json").read_text(encoding="utf-8")))
+            found[name] = row(json.loads((runs / name / "metrics.json").read_text(encoding="utf-8")), recipe)
     return found
 
 
-def row(metrics: dict[str, Any]) -> dict[str, Any]:
+def row(metrics: dict[str, Any], recipe: TrainConfig) -> dict[str, Any]:
     """What the table needs of a run."""
-    return {**{key: metrics["test"][key] for key in (*KEPT, "frames")}, **{k: metrics[k] for k in ("steps", "minutes")}}
+    errors = {key: metrics["test"][key] for key in (*KEPT, "frames")}
+    return {**errors, **{key: metrics[key] for key in ("steps", "minutes")}, "optimizer": recipe.optimizer.name}
 
 
 def as_markdown(found: dict[str, Any]) -> str:
@@ -141,8 +147,13 @@ def as_markdown(found: dict[str, Any]) -> str:
     for molecule, file in MOLECULES.items():
         cells = [cell for name in ARCHITECTURES for cell in cells_of(found.get(f"{name}-{file}"), name, molecule)]
         lines.append(f"| {molecule} | {' | '.join(cells)} |")
-    budgets = [f"- {name}: {one['steps']:,} steps, {one['minutes']:.0f} minutes" for name, one in sorted(found.items())]
+    budgets = [budget(name, found[name]) for name in sorted(found)]
     return "\n\n".join([INTRODUCTION, "\n".join(lines), RECIPES, deviations(), LAST, "\n".join(budgets)]) + "\n"
+
+
+def budget(name: str, one: dict[str, Any]) -> str:
+    """How long a training was, and by which optimiser."""
+    return f"- {name}: {one['steps']:,} steps of {one['optimizer']}, {one['minutes']:.0f} minutes"
 
 
 def hyperparameters(config: TrainConfig) -> dict[str, Any]:
@@ -158,9 +169,9 @@ def hyperparameters(config: TrainConfig) -> dict[str, Any]:
 
 
 def deviations() -> str:
-    """Our hyperparameters of the first stage beside those of the papers for ethanol."""
+    """Our hyperparameters beside those of the papers for ethanol."""
     lines = [f"| | {' | '.join(ARCHITECTURES.values())} |", "| --- " * (1 + len(ARCHITECTURES)) + "|"]
-    ours = {name: hyperparameters(load_train_config(bundled(name) / "recipe.yaml")) for name in ARCHITECTURES}
+    ours = {name: hyperparameters(recipe_of(name)) for name in ARCHITECTURES}
     for key in PAPER["sake"]:
         cells = [_beside(ours[name][key], PAPER[name][key]) for name in ARCHITECTURES]
         lines.append(f"| {key} | {' | '.join(cells)} |")

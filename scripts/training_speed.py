@@ -90,7 +90,7 @@ def first_gradient(step: Step, indices: torch.Tensor) -> tuple[float, torch.Tens
 INTRODUCTION = """# Speed of training
 
 Written by `python scripts/training_speed.py`: whole training steps (batch, loss, gradient in the weights, update,
-average) on ethanol, on one thread, medians: the recipes of the bundled models (of SAKE the first), and a larger network
+average) on ethanol, on one thread, medians: the recipes of the bundled models, and a larger network
 on all pairs in larger batches.
 """
 
