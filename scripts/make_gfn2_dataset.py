@@ -1,6 +1,7 @@
 """Make the general HCNO starting data set: GFN2-xTB energies and forces of molecules with up to 23 atoms.
 
     python scripts/make_gfn2_dataset.py generate --out gfn2data --workers 2     # resumable; one shard per molecule
+    python scripts/make_gfn2_dataset.py generate --out gfn2data --analogues 3000        # and more molecules to train on
     python scripts/make_gfn2_dataset.py merge --out gfn2data                    # train.npz, valid.npz, test.npz
     python scripts/make_gfn2_dataset.py explore --out gfn2data --models so3krates-gfn2 sake-gfn2     # then merge again
     python scripts/make_gfn2_dataset.py twins --out gfn2data                    # copies of molecules apart; then merge
@@ -38,6 +39,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before numpy and tblite load: parallelism
 
 import numpy as np
 from gfn2 import chains, classical, curated, exploration, flavins, labels, sampling, splits, strands, taught, twins
+from gfn2.analogues import analogues
 from gfn2.molecules import MAX_ATOMS, SEED, Molecule, canonical, enumerate_molecules, is_allowed, scaffold
 from tqdm import tqdm
 
@@ -73,6 +75,8 @@ def generate(options: argparse.Namespace) -> int:
     folder = options.out / "shards"
     folder.mkdir(parents=True, exist_ok=True)
     molecules = enumerate_molecules(options.seed)[: options.molecules : options.every]
+    if options.analogues:
+        molecules += analogues(options.analogues, options.seed)
     todo = [m for m in molecules if not _report_path(_shard_path(folder, m.smiles)).exists()]
     print(f"{len(molecules)} molecules, {len(molecules) - len(todo)} of them done already", file=sys.stderr)
     frames, failed = 0, 0
@@ -198,13 +202,13 @@ def _labelled(frame: Frames) -> Frames | None:
 
 def merge(options: argparse.Namespace) -> int:
     """Gather the shards there are into one file for each split, a small sample, and a summary."""
-    molecules = enumerate_molecules(options.seed)
-    roles = splits.assign(molecules, options.seed)
+    roles = splits.assign(enumerate_molecules(options.seed), options.seed)
     shards: dict[str, list[Frames]] = {name: [] for name in SPLITS}
-    for molecule in tqdm(molecules, unit="mol"):
-        path = _shard_path(options.out / "shards", molecule.smiles)
+    folder = options.out / "shards"
+    for smiles in tqdm([*roles, *_analogues_in(folder, roles)], unit="mol"):
+        path = _shard_path(folder, smiles)
         if path.exists():
-            shards[roles[molecule.smiles]].append(load(path))
+            shards[roles.get(smiles, "train")].append(load(path))
     shards["train"] += [load(path) for name in ADDITIONS if (path := options.out / name).exists()]
     missing = [name for name in SPLITS if not shards[name]]
     if missing:
@@ -218,6 +222,12 @@ def merge(options: argparse.Namespace) -> int:
     write_text(options.out / "summary.json", text + "\n", overwrite=True)
     print(text)
     return 0
+
+
+def _analogues_in(folder: Path, roles: dict[str, str]) -> list[str]:
+    """The entries with a report that the list of molecules does not have."""
+    reports = (json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json"))
+    return sorted({report["smiles"] for report in reports} - roles.keys())
 
 
 def focus(options: argparse.Namespace) -> int:
@@ -299,6 +309,7 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one per core)")
     make.add_argument("--molecules", type=int, default=None, help="only the first N (default: all)")
     make.add_argument("--every", type=int, default=1, help="only each N-th of them: a thinner set of the same kinds")
+    make.add_argument("--analogues", type=int, default=0, help="and so many more, like those of the training set")
     make.add_argument("--geometries", choices=sorted(GEOMETRIES), default="gfn2", help="what moves the atoms")
     more = commands.add_parser("explore", help="add complexes that models disagree about")
     more.add_argument("--models", nargs="+", required=True, help="two or more trained models")

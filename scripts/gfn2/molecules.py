@@ -124,6 +124,11 @@ def is_sane(mol: Chem.Mol) -> bool:
     return not any(mol.HasSubstructMatch(pattern) for pattern in _UNWANTED)
 
 
+def is_common(mol: Chem.Mol) -> bool:
+    """Sane, and without bonds between nitrogen and oxygen atoms that are not aromatic."""
+    return is_sane(mol) and not mol.HasSubstructMatch(_HETERO_PAIR)
+
+
 def enumerate_molecules(seed: int = SEED) -> list[Molecule]:
     """All entries, most relevant first; every prefix is diverse. Same seed and same RDKit, same list."""
     rng = random.Random(seed)  # noqa: S311 - no secrets here
@@ -198,16 +203,17 @@ def _aza_rings() -> list[str]:
     for parent in curated.RING_PARENTS:
         level = [canonical(parent)]
         for _ in range(3):
-            level = _thin(sorted({s for smiles in level for s in _exchange_one(smiles)}), 120)
+            level = _thin(sorted({s for smiles in level for s in exchanged(smiles)}), 120)
             found.update(dict.fromkeys(level))
-    return [s for s in found if is_sane(mol := Chem.MolFromSmiles(s)) and not mol.HasSubstructMatch(_HETERO_PAIR)]
+    return [s for s in found if is_common(Chem.MolFromSmiles(s))]
 
 
 def _thin(items: list[str], count: int) -> list[str]:
     return items[:: max(1, -(-len(items) // count))]
 
 
-def _exchange_one(smiles: str) -> set[str]:
+def exchanged(smiles: str) -> set[str]:
+    """The molecules with one CH or CH2 exchanged for N, NH or O."""
     mol = Chem.MolFromSmiles(smiles)
     carbons = [a for a in mol.GetAtoms() if a.GetAtomicNum() == 6 and a.GetTotalNumHs() > 0]
     edits = [(a.GetIdx(), z) for a in carbons for z in ((7,) if a.GetIsAromatic() else (7, 8))]
@@ -224,16 +230,20 @@ def _grow(cores: list[str], count: int, rng: random.Random) -> list[str]:
     """`count` molecules with one to three substituents, taken from the cores in turn."""
     queues = []
     for core in cores:
-        children = sorted({s for _ in range(14) if (s := _decorate(core, rng)) is not None})
+        children = sorted({s for _ in range(14) if (s := decorated(core, rng)) is not None})
         rng.shuffle(children)
         queues.append(children)
     rng.shuffle(queues)
-    rounds = itertools.zip_longest(*queues)
-    ordered = (s for row in rounds for s in row if s is not None and is_allowed(s))
-    return list(itertools.islice(dict.fromkeys(ordered), count))
+    return list(itertools.islice(filter(is_allowed, in_turn(queues)), count))
 
 
-def _decorate(core: str, rng: random.Random) -> str | None:
+def in_turn(queues: list[list[str]]) -> list[str]:
+    """Distinct items, one from each list before the second of any."""
+    return list(dict.fromkeys(s for row in itertools.zip_longest(*queues) for s in row if s is not None))
+
+
+def decorated(core: str, rng: random.Random) -> str | None:
+    """The core with one to three substituents; None where this try gives nothing sane."""
     smiles: str | None = core
     for _ in range(rng.choice((1, 1, 2, 2, 3))):
         smiles = _attach(smiles, rng)

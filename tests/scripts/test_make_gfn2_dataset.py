@@ -14,7 +14,19 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
 import make_gfn2_dataset as generator
 from ase import Atoms
-from gfn2 import classical, curated, exploration, geometry, labels, molecules, sampling, splits, strands, twins
+from gfn2 import (
+    analogues,
+    classical,
+    curated,
+    exploration,
+    geometry,
+    labels,
+    molecules,
+    sampling,
+    splits,
+    strands,
+    twins,
+)
 from rdkit import Chem
 
 from sakeff.data.frames import Frames, load
@@ -108,6 +120,31 @@ def test_split_holds_out_whole_molecules_that_no_complex_shows(entries, roles):
 
 def test_a_molecule_never_changes_sides_with_the_order(entries, roles):
     assert splits.assign(entries[::-1], molecules.SEED) == roles
+
+
+def test_analogues_are_new_molecules_and_all_for_training(entries, roles, monkeypatch):
+    monkeypatch.setattr(analogues, "enumerate_molecules", lambda seed: entries[::40])
+    with monkeypatch.context() as patch:
+        patch.setattr(splits, "assign", lambda some, seed: roles)
+        found = analogues.analogues(60, molecules.SEED)
+        assert analogues.analogues(20, molecules.SEED) == found[:20]
+    names = [one.smiles for one in found]
+    assert len(set(names)) == 60
+    assert not set(names) & set(roles)
+    assert all(molecules.canonical(name) == name and molecules.is_allowed(name) for name in names)
+    assert splits.assign(entries + found, molecules.SEED) == {**roles, **dict.fromkeys(names, "train")}
+
+
+def test_an_analogue_differs_in_one_atom_or_in_substituents(monkeypatch):
+    core = molecules.canonical("c1ccccc1CO")
+    monkeypatch.setattr(analogues, "enumerate_molecules", lambda seed: [molecules.Molecule(core, 120)])
+    monkeypatch.setattr(splits, "assign", lambda some, seed: {core: "train"})
+    names = {one.smiles for one in analogues.analogues(100, molecules.SEED)}
+    assert molecules.canonical("n1ccccc1CO") in names
+    assert molecules.canonical("c1ccccc1OO") not in names  # peroxides are refused
+    grown = [name for name in names if Chem.MolFromSmiles(name).HasSubstructMatch(Chem.MolFromSmiles(core))]
+    assert grown
+    assert all(len(Chem.MolFromSmiles(name).GetAtoms()) > 8 for name in grown)
 
 
 def test_forces_are_the_derivative_of_the_energy():
@@ -338,6 +375,10 @@ def test_merge_splits_by_molecule_and_keeps_old_files(tmp_path, monkeypatch, cap
     assert generator.main(merge) == 1
     assert "exists already" in capsys.readouterr().err
     assert generator.main([*merge, "--overwrite"]) == 0
+    monkeypatch.setattr(generator, "analogues", lambda count, seed: [molecules.Molecule("CO", 6)][:count])
+    assert _run(tmp_path, "--analogues", "1") == 0
+    assert generator.main([*merge, "--overwrite"]) == 0
+    assert set(load(tmp_path / "train.npz").groups) == {"O", "CO"}
 
 
 def test_explore_labels_what_models_dispute_and_merge_trains_on_it(tmp_path, monkeypatch, capsys):
