@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from contextlib import contextmanager
 from types import FrameType
 from typing import Iterator, Optional
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SAME_WISH = 2.0  # seconds; torchrun hands Ctrl-C on to processes that the terminal has told already
 
 
 class StopRequest:
@@ -16,12 +18,14 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.received: Optional[str] = None
+        self._since = 0.0
 
     def __call__(self, number: int, frame: Optional[FrameType]) -> None:
-        """A signal handler. A second signal acts at once."""
-        self.received = signal.Signals(number).name
-        for other in SIGNALS:
-            signal.signal(other, signal.default_int_handler)
+        """A signal handler. A second wish acts at once, by `KeyboardInterrupt`."""
+        if self.received is None:
+            self.received, self._since = signal.Signals(number).name, time.monotonic()
+        elif time.monotonic() - self._since > SAME_WISH:
+            raise KeyboardInterrupt
 
 
 @contextmanager
