@@ -8,7 +8,7 @@
     python scripts/make_gfn2_dataset.py strands --out gfn2data                  # stretched, turned residues; then merge
     python scripts/make_gfn2_dataset.py chains --out gfn2data --teacher so3krates-gfn2      # short peptides; then merge
     python scripts/make_gfn2_dataset.py flavins --out gfn2data --teacher so3krates-gfn2     # and riboflavin's relatives
-    python scripts/make_gfn2_dataset.py focus --out gfn2data                    # focus.npz: half of it backbones
+    python scripts/make_gfn2_dataset.py focus --out gfn2data                    # focus.npz: more backbones
     python scripts/make_gfn2_dataset.py list                                    # what would be made
 
 `merge` works at any time, on the shards there are. A molecule is on the same side of the split every time.
@@ -231,14 +231,15 @@ def _analogues_in(folder: Path, roles: dict[str, str]) -> list[str]:
 
 
 def focus(options: argparse.Namespace) -> int:
-    """All frames of backbones and of larger molecules, and as many of everything else, so that nothing is forgotten."""
+    """All frames of backbones and of larger molecules, and some of everything else, so that nothing is forgotten."""
     target = options.out / FOCUS
     refuse_existing(target, options.overwrite)
     train = load(options.out / "train.npz")
     backbone = np.isin(train.groups, [canonical(smiles) for smiles in curated.RESIDUES])
     single = np.char.find(train.groups, ".") < 0
     chosen = backbone | (single & (train.n_atoms > MAX_ATOMS))
-    rest = np.random.default_rng(options.seed).permutation(np.flatnonzero(~chosen))[: int(chosen.sum())]
+    rest = np.random.default_rng(options.seed).permutation(np.flatnonzero(~chosen))
+    rest = rest[: round(options.others * int(chosen.sum()))]
     frames = train.select(np.sort(np.concatenate([np.flatnonzero(chosen), rest])))
     frames.save(target, overwrite=options.overwrite)
     print(f"{len(frames)} frames, {int(chosen.sum())} of them backbones or larger; sha256 {frames.sha256()}")
@@ -326,7 +327,8 @@ def _parser() -> argparse.ArgumentParser:
     for command in (peptides, relatives):
         command.add_argument("--teacher", required=True, help="a trained model")
     gather = commands.add_parser("merge", help="gather the shards into train.npz, valid.npz and test.npz")
-    nearer = commands.add_parser("focus", help="write the training set of a last stage: half backbones")
+    nearer = commands.add_parser("focus", help="write the training set of a last stage: more backbones")
+    nearer.add_argument("--others", type=float, default=1.0, help="other frames for each of a backbone")
     actions = {
         make: generate,
         more: explore,

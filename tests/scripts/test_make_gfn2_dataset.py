@@ -485,7 +485,7 @@ def test_half_of_the_twins_are_residues_and_three_of_them_fit():
     assert drawn.n_atoms.max() == 66
 
 
-def test_focus_is_half_backbones_and_larger_molecules_and_half_anything_else(tmp_path, capsys):
+def test_focus_keeps_backbones_and_larger_molecules_and_a_share_of_anything_else(tmp_path, capsys):
     backbone, larger = molecules.canonical(curated.RESIDUES[0]), molecules.canonical("CC(=O)" + "NC(C)C(=O)" * 3 + "N")
     names = np.array(["O", "N", "C.O", backbone, "O.O", larger, "CO", "O.O.O"])
     sizes = np.array([3, 3, 3, 3, 3, 24, 3, 24])  # twins may be large, too
@@ -500,6 +500,10 @@ def test_focus_is_half_backbones_and_larger_molecules_and_half_anything_else(tmp
     assert "2 of them backbones or larger" in capsys.readouterr().out
     assert generator.main(["focus", "--out", str(tmp_path)]) == 1
     assert "exists already" in capsys.readouterr().err
+    assert generator.main(["focus", "--out", str(tmp_path), "--others", "2", "--overwrite"]) == 0
+    more = load(tmp_path / "focus.npz")
+    assert len(more) == 6
+    assert set(more.groups) > set(focused.groups)
 
 
 def test_exploration_leaves_held_out_complexes_alone():
