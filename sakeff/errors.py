@@ -53,5 +53,9 @@ class SimulationError(SakeffError, RuntimeError):
     """A simulation or an optimisation failed: numbers went non-finite or a bond exploded."""
 
 
+class StoppedError(SimulationError):
+    """A signal asked a simulation to stop; nothing is wrong with it."""
+
+
 class TrainingError(SakeffError, RuntimeError):
     """Training cannot go on: non-finite loss or a resume that does not fit its checkpoint."""

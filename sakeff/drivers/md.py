@@ -24,7 +24,7 @@ from sakeff.drivers.restart import Restart, read_restart
 from sakeff.drivers.settings import FS_PER_PS, MdSettings
 from sakeff.drivers.watch import Watch
 from sakeff.electrons import electrons
-from sakeff.errors import ConfigError, SakeffError, SimulationError, StructureError
+from sakeff.errors import ConfigError, SakeffError, SimulationError, StoppedError, StructureError
 from sakeff.signals import stop_request
 
 ENGINES = {"ase": ("sakeff.drivers.md_ase", "AseEngine"), "openmm": ("sakeff.drivers.md_openmm", "OpenmmEngine")}
@@ -82,8 +82,8 @@ def run_md(
 
     Logs a warning at the first logged step where a committee disagrees by more than ``settings.max_deviation``.
 
-    Raises SimulationError when numbers go non-finite or a bond explodes; the last good frame is saved then. Raises it
-    after Ctrl-C or SIGTERM, too, with a checkpoint of the step that was reached.
+    Raises SimulationError when numbers go non-finite or a bond explodes; the last good frame is saved then. Raises
+    StoppedError after Ctrl-C or SIGTERM, with a checkpoint of the step that was reached.
     Raises OutputExistsError before anything is computed if an output is there.
     """
     outputs = outputs or MdOutputs()
@@ -183,10 +183,10 @@ def _failure(error: SakeffError, good: int, atoms: Atoms, potential: float, reco
     )
 
 
-def _stopped(signal: str, step: int, checkpoint: Path | None) -> SimulationError:
+def _stopped(signal: str, step: int, checkpoint: Path | None) -> StoppedError:
     if checkpoint is None:
-        return SimulationError(f"{signal} stopped the simulation after step {step}; no checkpoint was asked for.")
-    return SimulationError(
+        return StoppedError(f"{signal} stopped the simulation after step {step}; no checkpoint was asked for.")
+    return StoppedError(
         f"{signal} stopped the simulation after step {step}; {checkpoint} holds its state, continue with --resume."
     )
 

@@ -16,7 +16,7 @@ from sakeff import SAKECalculator
 from sakeff.drivers import MdOutputs, MdSettings, equilibrated, outputs_in, relaxed_start, run_md, steps_in
 from sakeff.drivers.calculators import identity
 from sakeff.drivers.md_ase import AseEngine
-from sakeff.errors import CheckpointError, ConfigError, OutputExistsError, SimulationError, StructureError
+from sakeff.errors import CheckpointError, ConfigError, OutputExistsError, SimulationError, StoppedError, StructureError
 from sakeff.structures import load_structure
 from tests.small_models import small_model
 
@@ -113,9 +113,9 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path, monkeypatch, number):
             signal.raise_signal(number)
 
     monkeypatch.setattr(AseEngine, "advance", signalled)
-    with pytest.raises(SimulationError, match=rf"{number.name} stopped the simulation after step 35; .*npz.*--resume"):
+    with pytest.raises(StoppedError, match=rf"{number.name} stopped the simulation after step 35; .*npz.*--resume"):
         run(tmp_path / "parts")
-    with pytest.raises(SimulationError, match="no checkpoint was asked for"):
+    with pytest.raises(StoppedError, match="no checkpoint was asked for"):
         run_md(COPPER, EMT(), settings())
     resumed = run(tmp_path / "parts", resume=True)
     np.testing.assert_array_equal(resumed.total, whole.total)

@@ -1,6 +1,7 @@
 """Stability of molecules in dynamics: the criteria on made-up frames, batches of copies, resumed runs, the document."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def short(monkeypatch):
 
 def call(monkeypatch, *arguments):
     monkeypatch.setattr(sys, "argv", ["stability.py", *map(str, arguments), "--picoseconds", "0.008"])
-    script.main()
+    return script.main()
 
 
 @pytest.mark.usefixtures("short")
@@ -141,6 +142,27 @@ def test_one_command_makes_the_document_and_goes_on_after_a_kill(tmp_path, monke
     assert [row["seed"] for row in whole["nvt"]] == [0, 1, 2, 0, 1, 2]
     assert all(row["stable"] for row in whole["nvt"])
     assert "| `mine` | ethanol | 500 | 3 x 0.004 ps | 0, 0 |" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("short")
+def test_a_signal_ends_the_command_and_is_no_failure_of_the_model(tmp_path, monkeypatch, capsys):
+    model = small_model(tmp_path / "mine" / "model")
+    advance, calls = AseEngine.advance, []
+
+    def signalled(engine, steps):
+        advance(engine, steps)
+        calls.append(steps)
+        if len(calls) == 1:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(AseEngine, "advance", signalled)
+    arguments = ["--models", model, "--runs", tmp_path / "runs", "--output", tmp_path / "s.json"]
+    assert call(monkeypatch, *arguments) == 1
+    assert "SIGTERM stopped the simulation" in capsys.readouterr().err
+    assert len(calls) == 1
+    assert not (tmp_path / "s.json").exists()
+    assert call(monkeypatch, *arguments) == 0
+    assert all(row["stable"] for row in json.loads((tmp_path / "s.json").read_text())["mine"]["nvt"])
 
 
 @pytest.mark.usefixtures("short")
