@@ -53,8 +53,8 @@ class SimulationError(SakeffError, RuntimeError):
     """A simulation or an optimisation failed: numbers went non-finite or a bond exploded."""
 
 
-class StoppedError(SimulationError):
-    """A signal asked a simulation to stop; nothing is wrong with it."""
+class StoppedError(SakeffError, RuntimeError):
+    """A signal asked a simulation to stop. No SimulationError: nothing failed."""
 
 
 class TrainingError(SakeffError, RuntimeError):

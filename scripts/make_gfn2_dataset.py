@@ -232,6 +232,8 @@ def _analogues_in(folder: Path, roles: dict[str, str]) -> list[str]:
 
 def focus(options: argparse.Namespace) -> int:
     """All frames of backbones and of larger molecules, and some of everything else, so that nothing is forgotten."""
+    if options.others < 0:
+        raise DataError(f"--others {options.others:g} frames for each of a backbone cannot be; give 0 or more.")
     target = options.out / FOCUS
     refuse_existing(target, options.overwrite)
     train = load(options.out / "train.npz")

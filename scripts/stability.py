@@ -31,7 +31,7 @@ from stability_table import stability_table
 from sakeff.checkpoint import read_document
 from sakeff.drivers import MdResult, MdSettings, outputs_in, relaxed_start, run_md, steps_in
 from sakeff.drivers.engine import thermalise
-from sakeff.errors import ConfigError, SakeffError, SimulationError, StoppedError
+from sakeff.errors import ConfigError, SakeffError, SimulationError
 from sakeff.io import atomic_path, write_text
 from sakeff.structures import load_structure
 from sakeff.zoo import list_models, load_potential, models_folder, resolve_model
@@ -110,8 +110,6 @@ def simulate(atoms: Atoms, model: str, chosen: MdSettings, folder: Path, copies:
     result, failure = None, None
     try:
         result = run_md(atoms, model, chosen, outputs=outputs, resume=resume, progress=True, dtype=dtype)
-    except StoppedError:  # says nothing about the model
-        raise
     except SimulationError as error:
         failure = str(error).replace(f"{folder}/", "")
     rows = list(csv.DictReader((folder / "log.csv").read_text(encoding="utf-8").splitlines()))

@@ -15,7 +15,7 @@ from .molecules import Molecule
 from .sampling import Sample
 
 SHARE = 0.5  # of the frames of an entry
-WALLS, WALL_SHARE = 1000, 1.5  # entries with so many frames are small pairs; with 0.3, walls had falls of 0.4 eV
+WALLS, WALL_SHARE = 1000, 1.5  # entries with so many frames are small pairs, whose walls ask for many
 BRIDGE_SHARE = 0.25
 DYNAMICS, TORSIONS, BONDS = 0.7, 0.2, 0.1  # shares of the frames of a molecule
 FRAMES_PER_CONFORMER = 5

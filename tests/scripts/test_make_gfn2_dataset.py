@@ -504,6 +504,8 @@ def test_focus_keeps_backbones_and_larger_molecules_and_a_share_of_anything_else
     more = load(tmp_path / "focus.npz")
     assert len(more) == 6
     assert set(more.groups) > set(focused.groups)
+    assert generator.main(["focus", "--out", str(tmp_path), "--others", "-1", "--overwrite"]) == 1
+    assert "give 0 or more" in capsys.readouterr().err
 
 
 def test_exploration_leaves_held_out_complexes_alone():
