@@ -40,7 +40,16 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before numpy and tblite load: parallelism
 import numpy as np
 from gfn2 import chains, classical, curated, exploration, flavins, labels, sampling, splits, strands, taught, twins
 from gfn2.analogues import analogues
-from gfn2.molecules import MAX_ATOMS, SEED, Molecule, canonical, enumerate_molecules, is_allowed, scaffold
+from gfn2.molecules import (
+    CLOSEST_OF_WALLS,
+    MAX_ATOMS,
+    SEED,
+    Molecule,
+    canonical,
+    enumerate_molecules,
+    is_allowed,
+    scaffold,
+)
 from tqdm import tqdm
 
 from sakeff.data.frames import Frames, concatenate, load
@@ -231,7 +240,10 @@ def _analogues_in(folder: Path, roles: dict[str, str]) -> list[str]:
 
 
 def focus(options: argparse.Namespace) -> int:
-    """All frames of backbones and of larger molecules, and some of everything else, so that nothing is forgotten."""
+    """All frames of backbones and of larger molecules, and some of everything else, so that nothing is forgotten.
+
+    With ``--walls``, all frames of the pairs whose walls were sampled, too.
+    """
     if options.others < 0:
         raise DataError(f"--others {options.others:g} frames for each of a backbone cannot be; give 0 or more.")
     target = options.out / FOCUS
@@ -240,11 +252,15 @@ def focus(options: argparse.Namespace) -> int:
     backbone = np.isin(train.groups, [canonical(smiles) for smiles in curated.RESIDUES])
     single = np.char.find(train.groups, ".") < 0
     chosen = backbone | (single & (train.n_atoms > MAX_ATOMS))
+    if options.walls:
+        entries = enumerate_molecules(options.seed)
+        chosen |= np.isin(train.groups, [entry.smiles for entry in entries if entry.closest == CLOSEST_OF_WALLS])
     rest = np.random.default_rng(options.seed).permutation(np.flatnonzero(~chosen))
     rest = rest[: round(options.others * int(chosen.sum()))]
     frames = train.select(np.sort(np.concatenate([np.flatnonzero(chosen), rest])))
     frames.save(target, overwrite=options.overwrite)
-    print(f"{len(frames)} frames, {int(chosen.sum())} of them backbones or larger; sha256 {frames.sha256()}")
+    kinds = "backbones, larger or walls" if options.walls else "backbones or larger"
+    print(f"{len(frames)} frames, {int(chosen.sum())} of them {kinds}; sha256 {frames.sha256()}")
     return 0
 
 
@@ -321,7 +337,7 @@ def _parser() -> argparse.ArgumentParser:
     equal = commands.add_parser("twins", help="add equal molecules apart from each other")
     equal.add_argument("--count", type=int, default=5_000, help="complexes")
     stretched = commands.add_parser("strands", help="add stretched and turned backbones of residues")
-    stretched.add_argument("--count", type=int, default=120, help="strands of each residue; eight frames each")
+    stretched.add_argument("--count", type=int, default=120, help="strands of each residue; fifteen frames each")
     peptides = commands.add_parser("chains", help="add short peptides that a trained model labels")
     peptides.add_argument("--count", type=int, default=1000, help="peptides; about twelve frames each")
     relatives = commands.add_parser("flavins", help="add relatives of riboflavin that a trained model labels")
@@ -331,6 +347,7 @@ def _parser() -> argparse.ArgumentParser:
     gather = commands.add_parser("merge", help="gather the shards into train.npz, valid.npz and test.npz")
     nearer = commands.add_parser("focus", help="write the training set of a last stage: more backbones")
     nearer.add_argument("--others", type=float, default=1.0, help="other frames for each of a backbone")
+    nearer.add_argument("--walls", action="store_true", help="all frames of the walls of small pairs, too")
     actions = {
         make: generate,
         more: explore,

@@ -275,15 +275,19 @@ def test_classical_samples_of_a_molecule_and_of_a_complex():
 def test_strands_are_relaxed_and_turned():
     smiles = curated.RESIDUES[0]
     numbers, pairs, samples = strands.sample(smiles, 2, np.random.default_rng(2))
-    assert len(samples) == 2 * (len(strands.KEPT) + 1 + strands.TURNS)
+    each = len(strands.KEPT) + 1 + strands.TURNS + strands.OPPOSITE
+    assert len(samples) == 2 * each
     assert all(geometry.keeps_graph(numbers, one.positions, pairs) for one in samples)
-    relaxed, turned = samples[2].positions, [one.positions for one in samples[3:8]]
-    mol = geometry.embed(smiles, 1, 1)[0]
-    rotors = [atoms for kind in geometry.backbone(mol) for atoms in kind]
-    angles = np.array([[Atoms(numbers, p).get_dihedral(*atoms) for atoms in rotors] for p in [relaxed, *turned]])
-    change = np.abs((angles[1:] - angles[0] + 180.0) % 360.0 - 180.0)
-    assert change.max() < strands.LARGEST + 2.0  # shaken by so much
-    assert (change.max(axis=1) > 0.5).all()
+    positions = [one.positions for one in samples[2:each]]
+    phi, psi = geometry.backbone(geometry.embed(smiles, 1, 1)[0])
+    angles = np.array([[Atoms(numbers, p).get_dihedral(*atoms) for atoms in phi + psi] for p in positions])
+    change = (angles[1:] - angles[0] + 180.0) % 360.0 - 180.0
+    assert np.abs(change).max() < strands.LARGEST + 2.0  # shaken by so much
+    assert (np.abs(change).max(axis=1) > 0.5).all()
+    opposite = change[strands.TURNS :]
+    far = np.abs(opposite[:, 0]) > 10.0
+    assert far.any()
+    assert (opposite[far, 0] * opposite[far, len(phi)] < 0.0).all()  # phi one way, psi the other
 
 
 def test_bridges_carry_their_hydrogen_from_one_end_to_the_other():
@@ -487,7 +491,7 @@ def test_half_of_the_twins_are_residues_and_three_of_them_fit():
 
 def test_focus_keeps_backbones_and_larger_molecules_and_a_share_of_anything_else(tmp_path, capsys):
     backbone, larger = molecules.canonical(curated.RESIDUES[0]), molecules.canonical("CC(=O)" + "NC(C)C(=O)" * 3 + "N")
-    names = np.array(["O", "N", "C.O", backbone, "O.O", larger, "CO", "O.O.O"])
+    names = np.array(["O", "N", "N.O", backbone, "CO.O", larger, "CO", "O.O.O"])
     sizes = np.array([3, 3, 3, 3, 3, 24, 3, 24])  # twins may be large, too
     numbers = [np.array([8, 1, 1] * (size // 3)) for size in sizes]
     labelled = [np.random.default_rng(1).normal(size=(size, 3)) for size in sizes]
@@ -504,6 +508,9 @@ def test_focus_keeps_backbones_and_larger_molecules_and_a_share_of_anything_else
     more = load(tmp_path / "focus.npz")
     assert len(more) == 6
     assert set(more.groups) > set(focused.groups)
+    assert generator.main(["focus", "--out", str(tmp_path), "--others", "0", "--walls", "--overwrite"]) == 0
+    assert set(load(tmp_path / "focus.npz").groups) == {backbone, larger, "N.O"}
+    assert "3 of them backbones, larger or walls" in capsys.readouterr().out
     assert generator.main(["focus", "--out", str(tmp_path), "--others", "-1", "--overwrite"]) == 1
     assert "give 0 or more" in capsys.readouterr().err
 
