@@ -1,4 +1,4 @@
-"""Do the general models keep molecules whole? NVT and NVE of molecules larger than any in the training sets.
+"""Do the general models keep molecules whole? NVT and NVE of molecules that no training saw.
 
     python scripts/stability.py --runs runs/stability                              # the bundled general models
     python scripts/stability.py --models runs/mine/model --runs runs/stability --picoseconds 0.5 --output short.json
