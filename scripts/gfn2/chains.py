@@ -6,6 +6,7 @@ import numpy as np
 from rdkit import Chem
 
 from . import classical, geometry, sampling
+from .sampling import Sample
 from .taught import Lesson
 
 RESIDUES = (3, 4)
@@ -42,11 +43,12 @@ def _folded(mol: Chem.Mol, positions: np.ndarray, rng: np.random.Generator) -> n
     return classical.relaxed(mol, positions, CLEARED)
 
 
-def _around(mol: Chem.Mol, path: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
+def _around(mol: Chem.Mol, path: list[np.ndarray], rng: np.random.Generator) -> list[Sample]:
     end = path[-1]
     frames = [path[step] for step in KEPT if step < len(path)] + [end]
     frames += [_turned(mol, end, rng) for _ in range(TURNS)]
-    return frames + [end + rng.normal(scale=SHAKEN[1], size=end.shape) for _ in range(COPIES)]
+    frames += [end + rng.normal(scale=SHAKEN[1], size=end.shape) for _ in range(COPIES)]
+    return [Sample(frame) for frame in frames]
 
 
 def _turned(mol: Chem.Mol, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray:

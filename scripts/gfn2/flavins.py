@@ -1,12 +1,16 @@
-"""Relatives of riboflavin with a shorter chain, of up to 43 atoms."""
+"""Relatives of riboflavin with a shorter chain, of up to 43 atoms.
+
+With what it costs that a proton of the chain goes over to the ring: a model that thinks it cheap breaks bonds at 500 K.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from rdkit import Chem
 
-from . import classical, geometry
+from . import classical, geometry, sampling
 from .molecules import canonical
+from .sampling import Sample
 from .taught import Lesson
 
 CORES = ("Cc1cc2nc3c(=O)[nH]c(=O)nc-3n({})c2cc1C", "c1ccc2c(c1)nc1c(=O)[nH]c(=O)nc-1n2{}")
@@ -16,6 +20,7 @@ KEPT = (5, 10, 20, 35)  # of its steps, and the last
 TURNS, LARGEST = 4, np.radians(30.0)  # of each relaxed molecule, every rotor
 SHAKEN = (0.01, 0.05)  # Angstrom, standard deviation: of the turned, and of the relaxed
 COPIES = 3  # of the relaxed molecule, shaken
+BRIDGES = 6  # of all but the turned, the hydrogen of a bridge moved, if there is a bridge
 
 
 def _draw(rng: np.random.Generator) -> str:
@@ -27,15 +32,19 @@ def _start(mol: Chem.Mol, positions: np.ndarray, rng: np.random.Generator) -> np
     return classical.relaxed(mol, positions)
 
 
-def _around(mol: Chem.Mol, path: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
+def _around(mol: Chem.Mol, path: list[np.ndarray], rng: np.random.Generator) -> list[Sample]:
     end = path[-1]
     frames = [path[step] for step in KEPT if step < len(path)] + [end]
-    for _ in range(TURNS):
-        turned = end
-        for rotor in geometry.rotor_bonds(mol):
-            turned = geometry.turn(mol, turned, rotor, rng.uniform(-LARGEST, LARGEST))
-        frames.append(turned + rng.normal(scale=SHAKEN[0], size=end.shape))
-    return frames + [end + rng.normal(scale=SHAKEN[1], size=end.shape) for _ in range(COPIES)]
+    frames += [end + rng.normal(scale=SHAKEN[1], size=end.shape) for _ in range(COPIES)]
+    bridged = sampling.bridge_samples(geometry.atomic_numbers(mol), frames, geometry.bonds(mol), BRIDGES, rng)
+    frames += [_turned(mol, end, rng) for _ in range(TURNS)]
+    return [*map(Sample, frames), *(Sample(p, intact=False) for p in bridged)]
+
+
+def _turned(mol: Chem.Mol, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    for rotor in geometry.rotor_bonds(mol):
+        positions = geometry.turn(mol, positions, rotor, rng.uniform(-LARGEST, LARGEST))
+    return positions + rng.normal(scale=SHAKEN[0], size=positions.shape)
 
 
 RELATIVES = Lesson(_draw, _start, STEPS, _around)

@@ -18,6 +18,7 @@ from sakeff.data.frames import Frames
 
 from . import geometry
 from .molecules import canonical
+from .sampling import Sample
 
 FMAX = 0.03  # eV/Angstrom
 CLOSEST = 0.5  # of the van der Waals distance
@@ -30,13 +31,14 @@ class Lesson:
     draw: Callable[[np.random.Generator], str]  # SMILES
     start: Callable[[Chem.Mol, np.ndarray, np.random.Generator], np.ndarray]  # from an embedded conformer
     steps: int
-    around: Callable[[Chem.Mol, list[np.ndarray], np.random.Generator], list[np.ndarray]]  # from the relaxation's path
+    around: Callable[[Chem.Mol, list[np.ndarray], np.random.Generator], list[Sample]]  # from the relaxation's path
 
 
 def frames(lesson: Lesson, count: int, teacher: Calculator, level_of_theory: str, rng: np.random.Generator) -> Frames:
-    """Frames about `count` conformers, without labels; `teacher` relaxes them, and broken or crowded ones are left out.
+    """Frames about `count` conformers, without labels; `teacher` relaxes them.
 
-    The group is the SMILES of the molecule, without stereo marks.
+    Broken or crowded ones are left out if they are to be intact. The group is the SMILES of the molecule without stereo
+    marks.
     """
     numbers, positions, groups = [], [], []
     for _ in range(count):
@@ -46,13 +48,19 @@ def frames(lesson: Lesson, count: int, teacher: Calculator, level_of_theory: str
             continue
         kinds, pairs = geometry.atomic_numbers(mol), geometry.bonds(mol)
         path = _relaxation(kinds, lesson.start(mol, conformers[0], rng), teacher, lesson.steps)
-        for frame in lesson.around(mol, path, rng):
-            if geometry.keeps_graph(kinds, frame, pairs) and geometry.closest_contact(kinds, frame, pairs) > CLOSEST:
-                numbers.append(kinds)
-                positions.append(frame - frame.mean(axis=0))
-                groups.append(canonical(smiles))
+        for one in lesson.around(mol, path, rng):
+            if one.intact and not _is_sound(kinds, one.positions, pairs):
+                continue
+            numbers.append(kinds)
+            positions.append(one.positions - one.positions.mean(axis=0))
+            groups.append(canonical(smiles))
     unlabelled = [np.zeros_like(p) for p in positions], np.full(len(positions), np.nan)
     return Frames.build(numbers, positions, *unlabelled, level_of_theory, groups=groups)
+
+
+def _is_sound(numbers: np.ndarray, positions: np.ndarray, pairs: np.ndarray) -> bool:
+    whole = geometry.keeps_graph(numbers, positions, pairs)
+    return whole and geometry.closest_contact(numbers, positions, pairs) > CLOSEST
 
 
 def _relaxation(numbers: np.ndarray, start: np.ndarray, teacher: Calculator, steps: int) -> list[np.ndarray]:

@@ -1,0 +1,44 @@
+"""Relatives of riboflavin: hydrogen bridges of the chain whose hydrogen is on its way."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rdkit", reason="rdkit is not installed (extra [data])")
+pytest.importorskip("tblite", reason="tblite is not installed (extra [data])")
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "scripts"))
+
+from gfn2 import flavins, geometry
+
+RELATIVE = flavins.CORES[0].format("CC(O)CO")
+
+
+def _with_and_without_bridge() -> tuple[geometry.Chem.Mol, np.ndarray, np.ndarray]:
+    """A relative and two conformers: one with a hydrogen bridge of its chain, and one without."""
+    mol, starts = geometry.embed(RELATIVE, 20, 5)
+    numbers = geometry.atomic_numbers(mol)
+    bridged = [bool(geometry.hydrogen_bridges(numbers, start, geometry.bonds(mol))) for start in starts]
+    return mol, starts[bridged.index(True)], starts[bridged.index(False)]
+
+
+def test_the_hydrogen_of_a_bridge_is_moved_and_may_leave_its_oxygen():
+    mol, start, _ = _with_and_without_bridge()
+    numbers, pairs = geometry.atomic_numbers(mol), geometry.bonds(mol)
+    samples = flavins._around(mol, [start], np.random.default_rng(3))
+    moved = [one.positions for one in samples if not one.intact]
+    assert len(moved) == flavins.BRIDGES
+    oxygen, hydrogen = next((x, h) for x, h, _ in geometry.hydrogen_bridges(numbers, start, pairs))
+    lengths = np.array([np.linalg.norm(p[oxygen] - p[hydrogen]) for p in moved])
+    assert lengths.max() > 1.3  # longer than any bond of hydrogen
+    assert len(samples) == len(moved) + 1 + flavins.TURNS + flavins.COPIES
+
+
+def test_a_chain_without_a_bridge_has_no_such_frames(monkeypatch):
+    monkeypatch.setattr(flavins, "TURNS", 0)
+    mol, _, start = _with_and_without_bridge()
+    samples = flavins._around(mol, [start], np.random.default_rng(3))
+    assert len(samples) == 1 + flavins.COPIES
+    assert all(one.intact for one in samples)
