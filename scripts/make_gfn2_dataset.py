@@ -6,9 +6,11 @@
     python scripts/make_gfn2_dataset.py explore --out gfn2data --models so3krates-gfn2 sake-gfn2     # then merge again
     python scripts/make_gfn2_dataset.py twins --out gfn2data                    # copies of molecules apart; then merge
     python scripts/make_gfn2_dataset.py strands --out gfn2data                  # stretched, turned residues; then merge
+    python scripts/make_gfn2_dataset.py approaches --out gfn2data               # small pairs along lines; then merge
     python scripts/make_gfn2_dataset.py chains --out gfn2data --teacher so3krates-gfn2      # short peptides; then merge
     python scripts/make_gfn2_dataset.py flavins --out gfn2data --teacher so3krates-gfn2     # and riboflavin's relatives
     python scripts/make_gfn2_dataset.py focus --out gfn2data                    # focus.npz: more backbones
+    python scripts/make_gfn2_dataset.py retain --out gfn2data --teacher MODEL   # retain.npz: change walls alone
     python scripts/make_gfn2_dataset.py list                                    # what would be made
 
 `merge` works at any time, on the shards there are. A molecule is on the same side of the split every time.
@@ -17,7 +19,7 @@
 `generate --geometries classical` moves atoms by MMFF94 and asks GFN2-xTB for the labels alone: ten times as fast.
 `chains` are peptides of three and four residues, `flavins` relatives of riboflavin with a shorter chain, of up to 55
 atoms. Their labels are the predictions of `--teacher`, not GFN2-xTB's, which labels no molecule of more than 23; they
-also need torch.
+and `retain` also need torch.
 """
 
 from __future__ import annotations
@@ -38,7 +40,20 @@ from typing import Any
 os.environ["OMP_NUM_THREADS"] = "1"  # before numpy and tblite load: parallelism is over molecules
 
 import numpy as np
-from gfn2 import chains, classical, curated, exploration, flavins, labels, sampling, splits, strands, taught, twins
+from gfn2 import (
+    approaches,
+    chains,
+    classical,
+    curated,
+    exploration,
+    flavins,
+    labels,
+    sampling,
+    splits,
+    strands,
+    taught,
+    twins,
+)
 from gfn2.analogues import analogues
 from gfn2.molecules import (
     CLOSEST_OF_WALLS,
@@ -62,10 +77,12 @@ SAMPLE_FRAMES = 200
 EXPLORED = "explored.npz"
 TWINS = "twins.npz"
 STRANDS = "strands.npz"
+APPROACHES = "approaches.npz"
 CHAINS = "chains.npz"
 FLAVINS = "flavins.npz"
 FOCUS = "focus.npz"
-ADDITIONS = (EXPLORED, TWINS, STRANDS, CHAINS, FLAVINS)  # what merge adds to the training molecules
+RETAIN = "retain.npz"
+ADDITIONS = (EXPLORED, TWINS, STRANDS, APPROACHES, CHAINS, FLAVINS)  # what merge adds to the training molecules
 GEOMETRIES = {"gfn2": sampling.sample, "classical": classical.sample}
 
 
@@ -126,7 +143,7 @@ def _shard(numbers: np.ndarray, kept: list[tuple[np.ndarray, float, np.ndarray]]
 
 def explore(options: argparse.Namespace) -> int:
     """Of many random complexes of training molecules, label those that a committee disagrees about most."""
-    from sakeff.engines.committee import force_deviation  # torch is needed here and in `chains` alone
+    from sakeff.engines.committee import force_deviation  # torch is needed for trained models alone
     from sakeff.training.evaluate import evaluate
     from sakeff.zoo import load_potential
 
@@ -167,6 +184,19 @@ def stretch_residues(options: argparse.Namespace) -> int:
     return 0
 
 
+def approach(options: argparse.Namespace) -> int:
+    """Label pairs of small closed-shell molecules along lines from 6 Angstrom to well inside contact."""
+    target = options.out / APPROACHES
+    refuse_existing(target, options.overwrite)
+    parts = []
+    for smiles in tqdm(approaches.pairs(_held_out(options.seed)), unit="pair"):
+        rng = np.random.default_rng(_digest(options.seed, smiles))
+        numbers, frames = approaches.lines(smiles, options.count, rng)
+        parts.append(_shard(numbers, frames, smiles))
+    concatenate(parts).save(target, overwrite=options.overwrite)
+    return 0
+
+
 def teach_chains(options: argparse.Namespace) -> int:
     """Short peptides with the energies and forces that a trained model predicts for them."""
     return _teach(chains.PEPTIDES, options.out / CHAINS, options)
@@ -178,16 +208,12 @@ def teach_flavins(options: argparse.Namespace) -> int:
 
 
 def _teach(lesson: taught.Lesson, target: Path, options: argparse.Namespace) -> int:
-    from sakeff.engines.ase import SAKECalculator  # torch is needed here and in `explore` alone
-    from sakeff.training.evaluate import evaluate
-    from sakeff.zoo import load_potential
+    from sakeff.engines.ase import SAKECalculator  # torch is needed for the labels of a trained model alone
 
     refuse_existing(target, options.overwrite)
     teacher, rng = SAKECalculator(options.teacher), np.random.default_rng(options.seed)
     frames = taught.frames(lesson, options.count, teacher, labels.level_of_theory(), rng)
-    predicted = evaluate(load_potential(options.teacher), frames)
-    labelled = replace(frames, energy=predicted.energy, forces=predicted.forces)
-    labelled.save(target, overwrite=options.overwrite)
+    _relabelled(frames, options.teacher).save(target, overwrite=options.overwrite)
     return 0
 
 
@@ -264,6 +290,31 @@ def focus(options: argparse.Namespace) -> int:
     return 0
 
 
+def retain(options: argparse.Namespace) -> int:
+    """The approaches as they are, and frames of everything else with the labels that `--teacher` itself gives them.
+
+    For a last stage of the teacher: its walls learn from GFN2-xTB, and what it predicts elsewhere stays as it is.
+    """
+    target = options.out / RETAIN
+    refuse_existing(target, options.overwrite)
+    train, walls = load(options.out / "train.npz"), load(options.out / APPROACHES)
+    others = np.flatnonzero(~np.isin(train.groups, walls.group_names))
+    chosen = np.random.default_rng(options.seed).permutation(others)[: options.count]
+    kept = _relabelled(train.select(np.sort(chosen)), options.teacher)
+    frames = _rounded(concatenate([kept, walls]))
+    frames.save(target, overwrite=options.overwrite)
+    print(f"{len(frames)} frames, {len(kept)} of them with labels of {options.teacher}; sha256 {frames.sha256()}")
+    return 0
+
+
+def _relabelled(frames: Frames, teacher: str) -> Frames:
+    from sakeff.training.evaluate import evaluate  # torch is needed for the labels of a trained model alone
+    from sakeff.zoo import load_potential
+
+    predicted = evaluate(load_potential(teacher), frames)
+    return replace(frames, energy=predicted.energy, forces=predicted.forces)
+
+
 def summarise(merged: dict[str, Frames], options: argparse.Namespace) -> dict:
     """Molecules, scaffolds, frames, force scale and content hash of each split, and what was dropped on the way."""
     dropped: Counter[str] = Counter()
@@ -338,11 +389,15 @@ def _parser() -> argparse.ArgumentParser:
     equal.add_argument("--count", type=int, default=5_000, help="complexes")
     stretched = commands.add_parser("strands", help="add stretched and turned backbones of residues")
     stretched.add_argument("--count", type=int, default=120, help="strands of each residue; fifteen frames each")
+    walls = commands.add_parser("approaches", help="add small pairs along lines, from far to inside contact")
+    walls.add_argument("--count", type=int, default=200, help="lines of each pair; about 28 frames each")
     peptides = commands.add_parser("chains", help="add short peptides that a trained model labels")
     peptides.add_argument("--count", type=int, default=1000, help="peptides; about twelve frames each")
     relatives = commands.add_parser("flavins", help="add relatives of riboflavin that a trained model labels")
-    relatives.add_argument("--count", type=int, default=250, help="conformers; about twelve frames each")
-    for command in (peptides, relatives):
+    relatives.add_argument("--count", type=int, default=250, help="conformers; about sixteen frames each")
+    keeping = commands.add_parser("retain", help="write the training set of a last stage that changes walls alone")
+    keeping.add_argument("--count", type=int, default=60_000, help="frames that the teacher labels")
+    for command in (peptides, relatives, keeping):
         command.add_argument("--teacher", required=True, help="a trained model")
     gather = commands.add_parser("merge", help="gather the shards into train.npz, valid.npz and test.npz")
     nearer = commands.add_parser("focus", help="write the training set of a last stage: more backbones")
@@ -353,17 +408,19 @@ def _parser() -> argparse.ArgumentParser:
         more: explore,
         equal: place_twins,
         stretched: stretch_residues,
+        walls: approach,
         peptides: teach_chains,
         relatives: teach_flavins,
         gather: merge,
         nearer: focus,
+        keeping: retain,
     }
     for command, action in actions.items():
         command.add_argument("--out", type=Path, required=True, help="folder of the data set")
         command.set_defaults(action=action)
     listing = commands.add_parser("list", help="print the entries and their split")
     listing.set_defaults(action=show)
-    for command in (more, equal, stretched, peptides, relatives, gather, nearer):
+    for command in (more, equal, stretched, walls, peptides, relatives, gather, nearer, keeping):
         command.add_argument("--overwrite", action="store_true", help="replace what an earlier call wrote")
     for command in (*actions, listing):
         command.add_argument("--seed", type=int, default=SEED)
