@@ -191,7 +191,7 @@ def approach(options: argparse.Namespace) -> int:
     parts = []
     for smiles in tqdm(approaches.pairs(_held_out(options.seed)), unit="pair"):
         rng = np.random.default_rng(_digest(options.seed, smiles))
-        numbers, frames = approaches.lines(smiles, options.count, rng)
+        numbers, frames = approaches.lines(smiles, options.count, MAX_FORCE, rng)
         parts.append(_shard(numbers, frames, smiles))
     concatenate(parts).save(target, overwrite=options.overwrite)
     return 0

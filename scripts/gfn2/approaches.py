@@ -9,9 +9,11 @@ import itertools
 
 import numpy as np
 
+from sakeff.errors import DataError
+
 from . import curated, geometry, sampling
-from .labels import SCFError, energy_and_forces
 from .molecules import canonical
+from .sampling import Sample
 
 FARTHEST, STEP = 6.0, 0.15  # Angstrom, between the centroids
 TOP = 6.0  # eV above the first frame, where a line ends
@@ -20,7 +22,7 @@ RIGID = 0.5  # share of the lines whose molecules are at their minima; the atoms
 SHAKEN = 0.03  # Angstrom, standard deviation
 
 Labelled = tuple[np.ndarray, float, np.ndarray]
-Part = tuple[np.ndarray, np.ndarray]
+NO_PAIRS = np.zeros((0, 2), int)  # of bonds that must hold
 
 
 def pairs(held_out: set[str]) -> list[str]:
@@ -29,35 +31,31 @@ def pairs(held_out: set[str]) -> list[str]:
     return [smiles for a, b in couples if (smiles := canonical(f"{a}.{b}")) not in held_out]
 
 
-def lines(smiles: str, count: int, rng: np.random.Generator) -> tuple[np.ndarray, list[Labelled]]:
+def lines(smiles: str, count: int, max_force: float, rng: np.random.Generator) -> tuple[np.ndarray, list[Labelled]]:
     """Atomic numbers of a pair and (positions, energy, forces) along `count` lines of random orientation."""
-    first, second = (_minimum(part, rng) for part in smiles.split("."))
+    first, second = (sampling.relaxed_part(part, rng) for part in smiles.split("."))
+    if first is None or second is None:
+        raise DataError(f"{smiles} has a part that GFN2-xTB does not relax.")
     numbers = np.concatenate([first[0], second[0]])
-    return numbers, [frame for _ in range(count) for frame in _line(first, second, rng)]
+    return numbers, [frame for _ in range(count) for frame in _line(numbers, first[1], second[1], max_force, rng)]
 
 
-def _minimum(smiles: str, rng: np.random.Generator) -> Part:
-    """Atomic numbers and relaxed positions."""
-    mol, starts = geometry.embed(smiles, 1, int(rng.integers(2**31 - 1)))
-    numbers = geometry.atomic_numbers(mol)
-    return numbers, sampling.relaxation(numbers, starts[0])[-1]
-
-
-def _line(first: Part, second: Part, rng: np.random.Generator) -> list[Labelled]:
+def _line(
+    numbers: np.ndarray, first: np.ndarray, second: np.ndarray, max_force: float, rng: np.random.Generator
+) -> list[Labelled]:
     shaken = 0.0 if rng.uniform() < RIGID else SHAKEN
-    fixed, moving = (geometry.turned(p + rng.normal(scale=shaken, size=p.shape), rng) for _, p in (first, second))
-    numbers = np.concatenate([first[0], second[0]])
+    fixed, moving = (geometry.turned(p + rng.normal(scale=shaken, size=p.shape), rng) for p in (first, second))
     frames: list[Labelled] = []
     past = 0
     for distance in np.arange(FARTHEST - rng.uniform(0.0, STEP), 0.0, -STEP):
-        positions = np.concatenate([fixed, moving + [distance, 0.0, 0.0]])
-        try:
-            energy, forces = energy_and_forces(numbers, positions)
-        except SCFError:
+        placed = Sample(np.concatenate([fixed, moving + [distance, 0.0, 0.0]]), intact=False)
+        kept, _ = sampling.labelled(numbers, NO_PAIRS, [placed], max_force)
+        if not kept:
             break
+        energy = kept[0][1]
         above = energy - frames[0][1] if frames else 0.0
         past += bool(frames) and above > FOOT and energy < frames[-1][1]
         if above > TOP or past > PAST:
             break
-        frames.append((positions - positions.mean(axis=0), energy, forces))
+        frames += kept
     return frames

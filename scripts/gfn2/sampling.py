@@ -89,7 +89,7 @@ def sample_molecule(molecule: Molecule, rng: np.random.Generator) -> tuple[np.nd
 
 def sample_complex(molecule: Molecule, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[Sample]]:
     """Parts placed at random from inside contact to 6 Angstrom apart; some are relaxed and set in motion."""
-    parts = [_relaxed_part(smiles, rng) for smiles in molecule.smiles.split(".")]
+    parts = [relaxed_part(smiles, rng) for smiles in molecule.smiles.split(".")]
     if any(part is None for part in parts):
         return np.zeros(0, int), np.zeros((0, 2), int), []
     numbers = np.concatenate([n for n, _, _ in parts])
@@ -290,7 +290,8 @@ def assemble(
     return positions
 
 
-def _relaxed_part(smiles: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+def relaxed_part(smiles: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Atomic numbers, relaxed positions and bonded pairs of a molecule; None where it cannot be embedded or relaxed."""
     mol, starts = geometry.embed(smiles, 1, int(rng.integers(2**31 - 1)))
     numbers = geometry.atomic_numbers(mol)
     path = relaxation(numbers, starts[0]) if starts else []

@@ -544,7 +544,7 @@ def _trained_on_water(folder: Path, monkeypatch) -> Frames:
 
 
 def _water_and_ammonia() -> Frames:
-    parts = [sampling._relaxed_part(smiles, np.random.default_rng(1)) for smiles in ("O", "N")]
+    parts = [sampling.relaxed_part(smiles, np.random.default_rng(1)) for smiles in ("O", "N")]
     numbers, positions = [part[0] for part in parts], [part[1] for part in parts]
     return Frames.build(numbers, positions, positions, [0.0, 0.0], "GFN2-xTB", groups=["O", "N"])
 

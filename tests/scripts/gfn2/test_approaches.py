@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "scripts"))
 
 import make_gfn2_dataset as generator
 from ase import Atoms
-from gfn2 import approaches, labels
+from gfn2 import approaches, labels, sampling
 
 from sakeff.data.frames import concatenate, load
 from sakeff.engines.ase import SAKECalculator
@@ -34,8 +34,12 @@ def _gaps(frames: list[approaches.Labelled], first: int) -> np.ndarray:
     return np.array([np.linalg.norm(p[:first].mean(axis=0) - p[first:].mean(axis=0)) for p, _, _ in frames])
 
 
+def _helium_line(rng: np.random.Generator) -> list[approaches.Labelled]:
+    return approaches._line(np.array([2, 2]), np.zeros((1, 3)), np.zeros((1, 3)), generator.MAX_FORCE, rng)
+
+
 def test_lines_go_from_six_angstrom_into_the_wall_at_even_steps(rng, rigid):
-    numbers, frames = approaches.lines("C.O", 1, rng)
+    numbers, frames = approaches.lines("C.O", 1, generator.MAX_FORCE, rng)
     gaps = _gaps(frames, 5)
     above = np.array([energy for _, energy, _ in frames]) - frames[0][1]
     assert numbers.tolist() == [6, 1, 1, 1, 1, 8, 1, 1]
@@ -45,14 +49,14 @@ def test_lines_go_from_six_angstrom_into_the_wall_at_even_steps(rng, rigid):
 
 
 def test_molecules_of_a_line_are_moved_and_otherwise_stay_as_they_are(rng, rigid):
-    _, frames = approaches.lines("N.N#N", 1, rng)
+    _, frames = approaches.lines("N.N#N", 1, generator.MAX_FORCE, rng)
     for part in (slice(0, 4), slice(4, 6)):
         inner = np.array([p[part] - p[part].mean(axis=0) for p, _, _ in frames])
         np.testing.assert_allclose(inner, inner[:1].repeat(len(inner), axis=0), atol=1e-9)
 
 
 def test_labels_are_those_of_gfn2_xtb(rng):
-    numbers, frames = approaches.lines("O.O", 1, rng)
+    numbers, frames = approaches.lines("O.O", 1, generator.MAX_FORCE, rng)
     for positions, energy, forces in (frames[0], frames[-1]):
         expected, pulling = labels.energy_and_forces(numbers, positions)
         assert energy == pytest.approx(expected, abs=1e-6)
@@ -60,7 +64,7 @@ def test_labels_are_those_of_gfn2_xtb(rng):
 
 
 def test_every_line_has_an_orientation_of_its_own_and_some_are_shaken(rng):
-    _, frames = approaches.lines("O.O", 12, rng)
+    _, frames = approaches.lines("O.O", 12, generator.MAX_FORCE, rng)
     gaps = _gaps(frames, 3)
     starts = [0, *(np.flatnonzero(np.diff(gaps) > 1.0) + 1)]
     bonds = np.array([np.linalg.norm(frames[k][0][0] - frames[k][0][1]) for k in starts])
@@ -73,18 +77,22 @@ def test_every_line_has_an_orientation_of_its_own_and_some_are_shaken(rng):
 
 def test_a_line_ends_soon_behind_the_top_of_a_wall_that_falls(rng, monkeypatch):
     heights = iter([0.0, 0.1, 1.0, 0.9, 1.1, 0.8, 0.7, 0.6])
-    monkeypatch.setattr(approaches, "energy_and_forces", lambda numbers, p: (next(heights), np.zeros_like(p)))
-    part = (np.array([2]), np.zeros((1, 3)))
-    assert [energy for _, energy, _ in approaches._line(part, part, rng)] == [0.0, 0.1, 1.0, 0.9, 1.1, 0.8]
+    monkeypatch.setattr(sampling, "energy_and_forces", lambda numbers, p: (next(heights), np.zeros_like(p)))
+    assert [energy for _, energy, _ in _helium_line(rng)] == [0.0, 0.1, 1.0, 0.9, 1.1, 0.8]
 
 
 def test_a_line_ends_where_the_charges_do_not_converge(rng, monkeypatch):
     def fails(numbers, positions):
         raise labels.SCFError("no convergence")
 
-    monkeypatch.setattr(approaches, "energy_and_forces", fails)
-    part = (np.array([2]), np.zeros((1, 3)))
-    assert approaches._line(part, part, rng) == []
+    monkeypatch.setattr(sampling, "energy_and_forces", fails)
+    assert _helium_line(rng) == []
+
+
+def test_a_line_ends_where_forces_are_too_large(rng, rigid):
+    _, frames = approaches.lines("O.O", 3, 5.0, rng)
+    largest = max(np.linalg.norm(forces, axis=1).max() for _, _, forces in frames)
+    assert 1.0 < largest < 5.0
 
 
 def test_held_out_pairs_are_left_out():
@@ -106,7 +114,7 @@ def test_the_command_labels_each_pair_and_repeats_itself(tmp_path, monkeypatch):
 
 
 def test_a_last_stage_keeps_the_walls_of_gfn2_and_the_rest_of_its_teacher(tmp_path, capsys):
-    numbers, frames = approaches.lines("O.O", 1, np.random.default_rng(3))
+    numbers, frames = approaches.lines("O.O", 1, generator.MAX_FORCE, np.random.default_rng(3))
     walls = generator._shard(numbers, frames, "O.O")
     water = generator._shard(numbers[:3], [(p[:3], 0.0, f[:3]) for p, _, f in frames], "O")
     walls.save(tmp_path / generator.APPROACHES)
