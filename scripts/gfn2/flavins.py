@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from rdkit import Chem
 
-from . import classical, geometry, sampling
+from . import classical, geometry, sampling, taught
 from .molecules import canonical
 from .sampling import Sample
 from .taught import Lesson
@@ -20,7 +20,8 @@ KEPT = (5, 10, 20, 35)  # of its steps, and the last
 TURNS, LARGEST = 4, np.radians(30.0)  # of each relaxed molecule, every rotor
 SHAKEN = (0.01, 0.05)  # Angstrom, standard deviation: of the turned, and of the relaxed
 COPIES = 3  # of the relaxed molecule, shaken
-BRIDGES = 6  # of all but the turned, the hydrogen of a bridge moved, if there is a bridge
+BENT = 12  # turned as well, so that bridges are longer or shorter than those of minima
+BRIDGES = 18  # of these and all but the turned, the hydrogen of a bridge moved, if there is a bridge
 
 
 def _draw(rng: np.random.Generator) -> str:
@@ -36,7 +37,9 @@ def _around(mol: Chem.Mol, path: list[np.ndarray], rng: np.random.Generator) -> 
     end = path[-1]
     frames = [path[step] for step in KEPT if step < len(path)] + [end]
     frames += [end + rng.normal(scale=SHAKEN[1], size=end.shape) for _ in range(COPIES)]
-    bridged = sampling.bridge_samples(geometry.atomic_numbers(mol), frames, geometry.bonds(mol), BRIDGES, rng)
+    numbers, pairs = geometry.atomic_numbers(mol), geometry.bonds(mol)
+    bent = [p for p in (_turned(mol, end, rng) for _ in range(BENT)) if taught.is_sound(numbers, p, pairs)]
+    bridged = sampling.bridge_samples(numbers, frames + bent, pairs, BRIDGES, rng)
     frames += [_turned(mol, end, rng) for _ in range(TURNS)]
     return [*map(Sample, frames), *(Sample(p, intact=False) for p in bridged)]
 

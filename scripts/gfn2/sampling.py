@@ -259,9 +259,11 @@ def bridge_samples(
 ) -> list[np.ndarray]:
     """Hydrogen bridges X-H...Y with the hydrogen anywhere from X to Y: what it costs that a proton goes over.
 
-    The length X...Y is drawn too where it joins two molecules; within one it stays as it is.
+    The length X...Y is drawn too where it joins two molecules; within one it stays as it is, and no bridge is shorter
+    than those drawn.
     """
     found = [(p, bridge) for p in minima for bridge in geometry.hydrogen_bridges(numbers, p, pairs)]
+    found = [(p, (x, h, y)) for p, (x, h, y) in found if np.linalg.norm(p[x] - p[y]) > BRIDGE_LENGTHS[0]]
     frames = []
     for _ in range(count if found else 0):
         positions, (donor, hydrogen, acceptor) = found[rng.integers(len(found))]

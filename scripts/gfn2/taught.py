@@ -13,6 +13,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.optimize import LBFGS
 from rdkit import Chem
+from scipy.spatial.distance import pdist
 
 from sakeff.data.frames import Frames
 
@@ -22,6 +23,7 @@ from .sampling import Sample
 
 FMAX = 0.03  # eV/Angstrom
 CLOSEST = 0.5  # of the van der Waals distance
+NEAREST = 0.7  # Angstrom, of any two atoms: a moved hydrogen may run into a third one
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class Lesson:
 def frames(lesson: Lesson, count: int, teacher: Calculator, level_of_theory: str, rng: np.random.Generator) -> Frames:
     """Frames about `count` conformers, without labels; `teacher` relaxes them.
 
-    Broken or crowded ones are left out if they are to be intact. The group is the SMILES of the molecule without stereo
-    marks.
+    Broken or crowded ones are left out if they are to be intact, and any with two atoms in nearly one place. The group
+    is the SMILES of the molecule without stereo marks.
     """
     numbers, positions, groups = [], [], []
     for _ in range(count):
@@ -49,7 +51,9 @@ def frames(lesson: Lesson, count: int, teacher: Calculator, level_of_theory: str
         kinds, pairs = geometry.atomic_numbers(mol), geometry.bonds(mol)
         path = _relaxation(kinds, lesson.start(mol, conformers[0], rng), teacher, lesson.steps)
         for one in lesson.around(mol, path, rng):
-            if one.intact and not _is_sound(kinds, one.positions, pairs):
+            if one.intact and not is_sound(kinds, one.positions, pairs):
+                continue
+            if pdist(one.positions).min() < NEAREST:
                 continue
             numbers.append(kinds)
             positions.append(one.positions - one.positions.mean(axis=0))
@@ -58,7 +62,8 @@ def frames(lesson: Lesson, count: int, teacher: Calculator, level_of_theory: str
     return Frames.build(numbers, positions, *unlabelled, level_of_theory, groups=groups)
 
 
-def _is_sound(numbers: np.ndarray, positions: np.ndarray, pairs: np.ndarray) -> bool:
+def is_sound(numbers: np.ndarray, positions: np.ndarray, pairs: np.ndarray) -> bool:
+    """Whether all bonds are there, and nothing else is in contact nearer than `CLOSEST`."""
     whole = geometry.keeps_graph(numbers, positions, pairs)
     return whole and geometry.closest_contact(numbers, positions, pairs) > CLOSEST
 

@@ -36,8 +36,21 @@ def test_the_hydrogen_of_a_bridge_is_moved_and_may_leave_its_oxygen():
     assert len(samples) == len(moved) + 1 + flavins.TURNS + flavins.COPIES
 
 
+def test_bridges_are_bent_as_well(monkeypatch):
+    """The heavy atoms of a bridge are as far apart as turned chains have them, not only as at a minimum."""
+    mol, start, _ = _with_and_without_bridge()
+    monkeypatch.setattr(flavins, "SHAKEN", (0.0, 0.0))
+    monkeypatch.setattr(flavins.sampling, "bridge_samples", lambda numbers, sources, *_: sources)  # none moved
+    donor, _, acceptor = geometry.hydrogen_bridges(geometry.atomic_numbers(mol), start, geometry.bonds(mol))[0]
+    sources = [one.positions for one in flavins._around(mol, [start], np.random.default_rng(3)) if not one.intact]
+    lengths = np.array([np.linalg.norm(p[donor] - p[acceptor]) for p in sources])
+    assert np.ptp(lengths[: 1 + flavins.COPIES]) < 1e-9
+    assert np.ptp(lengths) > 0.2
+
+
 def test_a_chain_without_a_bridge_has_no_such_frames(monkeypatch):
     monkeypatch.setattr(flavins, "TURNS", 0)
+    monkeypatch.setattr(flavins, "BENT", 0)
     mol, _, start = _with_and_without_bridge()
     samples = flavins._around(mol, [start], np.random.default_rng(3))
     assert len(samples) == 1 + flavins.COPIES
