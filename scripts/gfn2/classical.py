@@ -19,6 +19,7 @@ WALLS, WALL_SHARE = 1000, 1.5  # entries with so many frames are small pairs, wh
 BRIDGE_SHARE = 0.25
 DYNAMICS, TORSIONS, BONDS = 0.7, 0.2, 0.1  # shares of the frames of a molecule
 FRAMES_PER_CONFORMER = 5
+PULL = 100.0  # kcal/mol/Angstrom^2
 KCAL = units.kcal / units.mol
 
 
@@ -59,6 +60,15 @@ def relaxed(mol: Chem.Mol, positions: np.ndarray, steps: int = 200) -> np.ndarra
     """Positions near the force field's minimum."""
     moved = geometry.with_positions(mol, positions)
     _force_field(moved).Minimize(maxIts=steps)
+    return moved.GetConformer().GetPositions()
+
+
+def pulled_together(mol: Chem.Mol, positions: np.ndarray, pair: tuple[int, int], distance: float) -> np.ndarray:
+    """Positions near the force field's minimum with the two atoms no farther apart than `distance` (Angstrom)."""
+    moved = geometry.with_positions(mol, positions)
+    field = _force_field(moved)
+    field.MMFFAddDistanceConstraint(*pair, False, 0.0, distance, PULL)
+    field.Minimize(maxIts=500)
     return moved.GetConformer().GetPositions()
 
 

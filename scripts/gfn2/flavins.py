@@ -15,6 +15,9 @@ from .taught import Lesson
 
 CORES = ("Cc1cc2nc3c(=O)[nH]c(=O)nc-3n({})c2cc1C", "c1ccc2c(c1)nc1c(=O)[nH]c(=O)nc-1n2{}")
 CHAINS = ("C", "CCO", "CCCO", "CC(O)C", "CC(O)CO", "CCC(O)CO", "CC(O)C(C)O", "CC(O)CCO", "CC(O)C(O)CO")
+BRIDGED = 0.6  # share of the starts with a bridge of any hydroxyl to the ring; few of those that are drawn have one
+HYDROXYL, NEAR_CHAIN = "[#1]O", "[#7X2]~[#6]~[#7]-[CX4]"  # H, and the nitrogen of the ring beside that of the chain
+PULLED = 1.9  # Angstrom, H...N
 STEPS = 50  # of the teacher's relaxation
 KEPT = (5, 10, 20, 35)  # of its steps, and the last
 TURNS, LARGEST = 4, np.radians(30.0)  # of each relaxed molecule, every rotor
@@ -29,8 +32,15 @@ def _draw(rng: np.random.Generator) -> str:
     return canonical(every[rng.integers(len(every))])
 
 
-def _start(mol: Chem.Mol, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG001
+def _start(mol: Chem.Mol, positions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    bridges = [(h, n) for h in _first(mol, HYDROXYL) for n in _first(mol, NEAR_CHAIN)]
+    if bridges and rng.uniform() < BRIDGED:
+        return classical.pulled_together(mol, positions, bridges[rng.integers(len(bridges))], PULLED)
     return classical.relaxed(mol, positions)
+
+
+def _first(mol: Chem.Mol, pattern: str) -> list[int]:
+    return sorted({match[0] for match in mol.GetSubstructMatches(Chem.MolFromSmarts(pattern))})
 
 
 def _around(mol: Chem.Mol, path: list[np.ndarray], rng: np.random.Generator) -> list[Sample]:

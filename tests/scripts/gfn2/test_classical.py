@@ -32,6 +32,16 @@ def test_forces_of_the_force_field_are_those_of_the_positions_asked_for():
         assert forces[index] == pytest.approx((energies[1] - energies[0]) / 2e-4, abs=1e-4)
 
 
+def test_two_atoms_are_pulled_together_and_nothing_breaks():
+    mol, (start,) = geometry.embed("OCCCCN", 1, 3)
+    assert np.linalg.norm(start[0] - start[5]) > 4.0
+    pulled = classical.pulled_together(mol, start, (0, 5), 2.9)
+    assert np.linalg.norm(pulled[0] - pulled[5]) < 3.0
+    assert geometry.keeps_graph(geometry.atomic_numbers(mol), pulled, geometry.bonds(mol))
+    far = classical.pulled_together(mol, start, (0, 5), 9.0)  # they are nearer already
+    np.testing.assert_allclose(far, classical.relaxed(mol, start, 500), atol=1e-6)
+
+
 def test_classical_samples_of_a_molecule_and_of_a_complex():
     alanine = molecules.Molecule("CC(N)C(=O)O", 40)
     numbers, pairs, samples = classical.sample(alanine, np.random.default_rng(1))

@@ -24,6 +24,27 @@ def _with_and_without_bridge() -> tuple[geometry.Chem.Mol, np.ndarray, np.ndarra
     return mol, starts[bridged.index(True)], starts[bridged.index(False)]
 
 
+def test_every_hydroxyl_gets_its_bridge_to_the_ring(monkeypatch):
+    """That of the middle one is riboflavin's, and conformers drawn at random seldom have it."""
+    monkeypatch.setattr(flavins, "BRIDGED", 1.0)
+    mol, (start,) = geometry.embed(flavins.CORES[1].format("CCC(O)CO"), 1, 1)
+    numbers, rng = geometry.atomic_numbers(mol), np.random.default_rng(2)
+    found = set()
+    for _ in range(8):
+        moved = flavins._start(mol, start, rng)
+        bridges = geometry.hydrogen_bridges(numbers, moved, geometry.bonds(mol))
+        found |= {h for _, h, y in bridges if numbers[y] == 7}
+    assert found == set(flavins._first(mol, flavins.HYDROXYL))
+    assert len(found) == 2
+
+
+def test_a_chain_without_a_hydroxyl_starts_at_the_minimum_of_the_force_field(monkeypatch):
+    monkeypatch.setattr(flavins, "BRIDGED", 1.0)
+    mol, (start,) = geometry.embed(flavins.CORES[1].format("C"), 1, 1)
+    moved = flavins._start(mol, start, np.random.default_rng(2))
+    np.testing.assert_array_equal(moved, flavins.classical.relaxed(mol, start))
+
+
 def test_the_hydrogen_of_a_bridge_is_moved_and_may_leave_its_oxygen():
     mol, start, _ = _with_and_without_bridge()
     numbers, pairs = geometry.atomic_numbers(mol), geometry.bonds(mol)
