@@ -276,8 +276,7 @@ def focus(options: argparse.Namespace) -> int:
     refuse_existing(target, options.overwrite)
     train = load(options.out / "train.npz")
     backbone = np.isin(train.groups, [canonical(smiles) for smiles in curated.RESIDUES])
-    single = np.char.find(train.groups, ".") < 0
-    chosen = backbone | (single & (train.n_atoms > MAX_ATOMS))
+    chosen = backbone | _larger(train)
     if options.walls:
         entries = enumerate_molecules(options.seed)
         chosen |= np.isin(train.groups, [entry.smiles for entry in entries if entry.closest == CLOSEST_OF_WALLS])
@@ -291,20 +290,26 @@ def focus(options: argparse.Namespace) -> int:
 
 
 def retain(options: argparse.Namespace) -> int:
-    """The approaches as they are, and frames of everything else with the labels that `--teacher` itself gives them.
+    """The approaches as they are, and larger molecules and frames of everything else as `--teacher` itself labels them.
 
     For a last stage of the teacher: its walls learn from GFN2-xTB, and what it predicts elsewhere stays as it is.
     """
     target = options.out / RETAIN
     refuse_existing(target, options.overwrite)
     train, walls = load(options.out / "train.npz"), load(options.out / APPROACHES)
-    others = np.flatnonzero(~np.isin(train.groups, walls.group_names))
-    chosen = np.random.default_rng(options.seed).permutation(others)[: options.count]
-    kept = _relabelled(train.select(np.sort(chosen)), options.teacher)
+    larger = _larger(train)
+    others = np.flatnonzero(~larger & ~np.isin(train.groups, walls.group_names))
+    drawn = np.random.default_rng(options.seed).permutation(others)[: options.count]
+    kept = _relabelled(train.select(np.sort(np.append(drawn, np.flatnonzero(larger)))), options.teacher)
     frames = _rounded(concatenate([kept, walls]))
     frames.save(target, overwrite=options.overwrite)
     print(f"{len(frames)} frames, {len(kept)} of them with labels of {options.teacher}; sha256 {frames.sha256()}")
     return 0
+
+
+def _larger(frames: Frames) -> np.ndarray:
+    """Which frames are of a single molecule that is too large for GFN2-xTB's labels."""
+    return (np.char.find(frames.groups, ".") < 0) & (frames.n_atoms > MAX_ATOMS)
 
 
 def _relabelled(frames: Frames, teacher: str) -> Frames:
@@ -396,7 +401,7 @@ def _parser() -> argparse.ArgumentParser:
     relatives = commands.add_parser("flavins", help="add relatives of riboflavin that a trained model labels")
     relatives.add_argument("--count", type=int, default=250, help="conformers; about twenty frames each")
     keeping = commands.add_parser("retain", help="write the training set of a last stage that changes walls alone")
-    keeping.add_argument("--count", type=int, default=60_000, help="frames that the teacher labels")
+    keeping.add_argument("--count", type=int, default=60_000, help="frames, beside those of larger molecules")
     for command in (peptides, relatives, keeping):
         command.add_argument("--teacher", required=True, help="a trained model")
     gather = commands.add_parser("merge", help="gather the shards into train.npz, valid.npz and test.npz")

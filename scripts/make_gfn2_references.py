@@ -4,7 +4,8 @@
     python scripts/make_gfn2_references.py --only pairs --overwrite
 
 conformers.json: energies of the bundled minima. molecules.json: ten molecules of the test split at their minima, with
-harmonic frequencies. pairs.json: approach of small closed-shell molecules. Needs the extra [data] (rdkit, tblite).
+harmonic frequencies. pairs.json: approach of small closed-shell molecules. transfers.json: hydrogen bridges of
+riboflavin in motion, whose hydrogen goes over. Needs the extra [data] (rdkit, tblite).
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from ase import Atoms
+from ase import Atoms, units
+from ase.md.langevin import Langevin
+from ase.md.velocitydistribution import thermalize_momenta
 from ase.optimize import LBFGS
 from evaluations import references
 from evaluations.approach import Approach, contact_distance
+from evaluations.transfer import barrier, energies_along
 from evaluations.vibrations import STEP, frequencies
 from gfn2 import geometry, labels, molecules, splits
 from rdkit import Chem
@@ -33,6 +37,7 @@ from scipy.spatial.transform import Rotation
 from tblite.ase import TBLite
 
 from sakeff.drivers.relax import largest_force
+from sakeff.drivers.watch import bonds_of
 from sakeff.errors import DataError, SakeffError
 from sakeff.structures import load_structure
 
@@ -53,6 +58,12 @@ FARTHEST, SPACING = 6.0, 0.05  # A, between centres of mass
 WALL, TOP = 0.5, 5.0  # eV: certainly on the wall, well inside contact
 ORIENTATIONS = {"deepest": 0.0, "median": 0.5, "shallowest": 1.0}  # of the wells of random orientations
 DRAWN, COARSE = 21, 4  # orientations; how many steps at a time where they are compared
+
+TRANSFERRING = "riboflavin_gfn2"
+TEMPERATURE, FRICTION = 500.0, 0.02 / units.fs
+SETTLED, RUN, EVERY = 1000, 8000, 10  # steps of 1 fs
+TRANSFERS, OF_ONE_BRIDGE = 8, 2  # frames in all and of the same atoms
+APART = 20  # frames seen from one to the next
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -220,7 +231,52 @@ def scan(first: Atoms, second: Atoms, spacing: float) -> tuple[np.ndarray, np.nd
     return np.array(distances), np.array(energies)
 
 
-MAKERS = {"conformers": conformers, "molecules": held_out, "pairs": pairs}
+# ---------------------------------------------------------------- transfers
+
+
+def transfers() -> dict[str, Any]:
+    """Of riboflavin in motion at 500 K the frames in which a hydrogen comes nearest to the other end of its bridge."""
+    start = load_structure(TRANSFERRING)
+    bonds = np.stack(bonds_of(start)[:2], axis=1)
+    frames = in_motion(start, np.random.RandomState(SEED))
+    ranked = sorted(bridge for k, one in enumerate(frames) for bridge in bridges_of(one, k, bonds))
+    chosen: list[tuple[float, int, tuple[int, int, int]]] = []
+    for one in ranked:
+        same = [other for other in chosen if other[2] == one[2]]
+        if len(same) < OF_ONE_BRIDGE and all(abs(one[1] - other[1]) >= APART for other in chosen):
+            chosen.append(one)
+    entries = [transfer(frames[k], bridge) for _, k, bridge in chosen[:TRANSFERS]]
+    return {"temperature_K": TEMPERATURE, "transfers": entries}
+
+
+def in_motion(atoms: Atoms, rng: np.random.RandomState) -> list[Atoms]:
+    """Every tenth femtosecond of Langevin dynamics, after a picosecond to settle, positions as they are written."""
+    atoms.calc = labels.warm_calculator()
+    thermalize_momenta(atoms, TEMPERATURE, rng=rng)
+    engine = Langevin(atoms, 1.0 * units.fs, temperature_K=TEMPERATURE, friction=FRICTION, rng=rng, fixcm=False)
+    engine.run(SETTLED)
+    frames = []
+    for _ in range(RUN // EVERY):
+        engine.run(EVERY)
+        frames.append(references.rounded(atoms))
+    return frames
+
+
+def bridges_of(atoms: Atoms, index: int, bonds: np.ndarray) -> list[tuple[float, int, tuple[int, int, int]]]:
+    """(H...Y in A, index of the frame, bridge) of every bridge."""
+    found = geometry.hydrogen_bridges(atoms.numbers, atoms.positions, bonds)
+    return [(atoms.get_distance(h, y), index, (x, h, y)) for x, h, y in found]
+
+
+def transfer(atoms: Atoms, bridge: tuple[int, int, int]) -> dict[str, Any]:
+    """The frame and its energies along the way."""
+    energies = np.round(energies_along(atoms, bridge, calculator()), 6)
+    names = "-".join(f"{atoms.symbols[k]}{k}" for k in bridge)
+    print(f"{names}: {atoms.get_distance(bridge[0], bridge[2]):.2f} A, {barrier(energies):.3f} eV")
+    return {"bridge": list(bridge), **references.as_entry(atoms), "energies_eV": energies.tolist()}
+
+
+MAKERS = {"conformers": conformers, "molecules": held_out, "pairs": pairs, "transfers": transfers}
 
 
 if __name__ == "__main__":

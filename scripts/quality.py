@@ -1,4 +1,4 @@
-"""How near are the general models to GFN2-xTB beyond force errors? Minima, conformers, frequencies, approach of pairs.
+"""How near are the general models to GFN2-xTB beyond force errors? Minima, conformers, frequencies, pairs, protons.
 
     python scripts/quality.py                                                     # the bundled general models
     python scripts/quality.py --models runs/mine/model --out runs/mine/quality.json
@@ -39,7 +39,8 @@ INTRODUCTION = """# General models against GFN2-xTB
 Written by `python scripts/quality.py`. Structures are relaxed from the same start to 0.005 eV/A and compared, all
 atoms, with the GFN2-xTB minimum reached from there. Frequencies are harmonic, of ten molecules of the test set, at the
 minimum that the model finds from that of GFN2-xTB. Pairs of rigid closed-shell molecules approach from 6 A to well
-inside contact, in three orientations each.
+inside contact, in three orientations each. In frames of riboflavin in motion (GFN2-xTB, 500 K) the hydrogen of a
+hydroxyl goes over to the other end of its bridge while everything else stays: a low barrier is a bond about to break.
 
 A hole is an energy more than 50 meV below twice the depth of the GFN2-xTB well, a kink a jump of the slope of the force
 by more than 1e-5 eV/A^2, and a wall is not monotone where the energy falls, by however little, on the way in from the
@@ -79,6 +80,7 @@ def parts_of(folder: Path) -> dict[str, Callable[[Any], Any]]:
         "relaxations": partial(comparisons.relaxations, references=references.read_conformers(folder)),
         "molecules": partial(comparisons.molecules, references=references.read_molecules(folder)),
         "pairs": partial(comparisons.pairs, references=references.read_pairs(folder)),
+        "transfers": partial(comparisons.transfers, references=references.read_transfers(folder)),
     }
 
 

@@ -14,7 +14,8 @@ from evaluations.approach import (
     largest_fall,
     largest_jump,
 )
-from evaluations.references import Minimum, PairScan
+from evaluations.references import Minimum, PairScan, Transfer
+from evaluations.transfer import barrier, energies_along
 from evaluations.vibrations import frequencies
 from sakeff.drivers.relax import relax
 from sakeff.structures import load_structure
@@ -24,7 +25,7 @@ VIBRATING_FMAX = 0.001  # eV/A
 MAX_STEPS = 4000
 DIGITS = 6  # of eV, eV/A and A in the document
 POSITION_DIGITS = 4  # of A
-COMPARISONS = ("relaxations", "molecules", "pairs")
+COMPARISONS = ("relaxations", "molecules", "pairs", "transfers")
 
 Say = Callable[[str], None]
 
@@ -103,6 +104,25 @@ def compared(reference: PairScan, calculator: BaseCalculator) -> dict[str, Any]:
         "attraction_rmse_eV": None if rmse is None else round(rmse, DIGITS),
         "energies_eV": np.round(shared, DIGITS).tolist(),
     }
+
+
+def transfers(calculator: BaseCalculator, references: Sequence[Transfer], say: Say = print) -> list[dict[str, Any]]:
+    """What it costs that the hydrogen of a bridge goes over, everything else held."""
+    results = []
+    for reference in references:
+        energies = energies_along(reference.atoms, reference.bridge, calculator)
+        own, gfn2 = barrier(energies), barrier(reference.energies)
+        name = "-".join(f"{reference.atoms.symbols[k]}{k}" for k in reference.bridge)
+        say(f"{name}: {own:.2f} eV, GFN2-xTB {gfn2:.2f} eV")
+        results.append(
+            {
+                "bridge": name,
+                "barrier_eV": round(own, DIGITS),
+                "gfn2_barrier_eV": round(gfn2, DIGITS),
+                "energies_eV": np.round(energies - energies[0], DIGITS).tolist(),
+            }
+        )
+    return results
 
 
 def flags(entry: dict[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""models/references/gfn2: what GFN2-xTB says, as JSON. conformers.json, molecules.json and pairs.json."""
+"""models/references/gfn2: what GFN2-xTB says, as JSON. One file for each kind of comparison."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from sakeff.errors import DataError
 from sakeff.io import write_text
 
 FOLDER = Path(__file__).resolve().parents[2] / "models" / "references" / "gfn2"
-CONFORMERS, MOLECULES, PAIRS = "conformers.json", "molecules.json", "pairs.json"
+CONFORMERS, MOLECULES, PAIRS, TRANSFERS = "conformers.json", "molecules.json", "pairs.json", "transfers.json"
 
 
 class Minimum(NamedTuple):
@@ -35,6 +35,14 @@ class PairScan(NamedTuple):
     distances: np.ndarray  # A, descending
     energies: np.ndarray  # eV, relative to the separated molecules
     contact: float  # A
+
+
+class Transfer(NamedTuple):
+    """A structure with a hydrogen bridge X-H...Y, and the energies while the hydrogen goes from X to Y."""
+
+    atoms: Atoms
+    bridge: tuple[int, int, int]  # indices of X, H and Y
+    energies: np.ndarray  # eV
 
 
 def read_conformers(folder: Path) -> dict[str, dict[str, float]]:
@@ -72,6 +80,14 @@ def read_pairs(folder: Path) -> list[PairScan]:
     ]
 
 
+def read_transfers(folder: Path) -> list[Transfer]:
+    """Frames of riboflavin in motion, each with a hydrogen bridge."""
+    return [
+        Transfer(_atoms(entry), tuple(entry["bridge"]), np.array(entry["energies_eV"]))
+        for entry in _read(folder / TRANSFERS)["transfers"]
+    ]
+
+
 def as_entry(atoms: Atoms) -> dict[str, Any]:
     """Elements and positions (A), to a millionth."""
     return {"numbers": atoms.numbers.tolist(), "positions_A": np.round(atoms.positions, 6).tolist()}
@@ -84,7 +100,7 @@ def rounded(atoms: Atoms) -> Atoms:
 
 def fingerprint(folder: Path) -> str:
     """SHA-256 of all references."""
-    texts = [_existing(folder / name).read_bytes() for name in (CONFORMERS, MOLECULES, PAIRS)]
+    texts = [_existing(folder / name).read_bytes() for name in (CONFORMERS, MOLECULES, PAIRS, TRANSFERS)]
     return hashlib.sha256(b"".join(texts)).hexdigest()
 
 

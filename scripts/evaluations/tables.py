@@ -11,9 +11,9 @@ MEV = 1000.0
 
 
 def quality_tables(document: dict[str, Any]) -> str:
-    """Relaxations and frequencies, one row for each model, then the approach of pairs, one row for each pair."""
+    """Minima, transfers and approach, one row for each model, then the approach once more, one row for each pair."""
     models = complete(document)
-    return f"{minima_table(models)}\n\n{approach_table(models)}\n\n{pairs_table(models)}"
+    return "\n\n".join(table(models) for table in (minima_table, transfer_table, approach_table, pairs_table))
 
 
 def complete(document: dict[str, Any]) -> dict[str, Any]:
@@ -51,6 +51,22 @@ def _minima_row(name: str, entry: dict[str, Any]) -> list[str]:
 
 def _distance(relaxed: dict[str, Any]) -> str:
     return f"{relaxed['rmsd_A']:.3f}" + ("" if relaxed["converged"] else " (not converged)")
+
+
+def transfer_table(models: dict[str, Any]) -> str:
+    """What the hydrogens of bridges are asked for on their way over: the lowest and the mean barrier, and the error."""
+    header = ["model", "transfers", "lowest barrier (eV)", "mean barrier (eV)", "MAE (eV)"]
+    rows = [
+        _transfer_row(f"`{name}`", [(one["barrier_eV"], one["gfn2_barrier_eV"]) for one in entry["transfers"]])
+        for name, entry in models.items()
+    ]
+    of_gfn2 = [[(one["gfn2_barrier_eV"],) * 2 for one in entry["transfers"]] for entry in models.values()]
+    return _markdown(header, rows + [_transfer_row("GFN2-xTB", one) for one in of_gfn2[:1]])
+
+
+def _transfer_row(name: str, barriers: list[tuple[float, float]]) -> list[str]:
+    own, gfn2 = np.array(barriers).T
+    return [name, str(len(own)), f"{own.min():.2f}", f"{own.mean():.2f}", f"{np.abs(own - gfn2).mean():.2f}"]
 
 
 def approach_table(models: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from evaluations.approach import (
     largest_fall,
 )
 from evaluations.tables import quality_tables, total_rmse
+from evaluations.transfer import barrier, energies_along
 
 from sakeff import SAKECalculator
 from sakeff.drivers.relax import rmsd
@@ -55,6 +56,14 @@ def test_a_scan_once_more(document, name):
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
+def test_a_transfer_once_more(document, name):
+    transfer = references.read_transfers(references.FOLDER)[0]
+    entry = document["models"][name]["transfers"][0]
+    energies = energies_along(transfer.atoms, transfer.bridge, SAKECalculator(name))
+    np.testing.assert_allclose(energies - energies[0], entry["energies_eV"], atol=5e-6)
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
 def test_numbers_follow_from_the_energies(document, name):
     entry = document["models"][name]
     for scan, one in zip(references.read_pairs(references.FOLDER), entry["pairs"], strict=True):
@@ -67,6 +76,9 @@ def test_numbers_follow_from_the_energies(document, name):
     for reference, one in zip(references.read_molecules(references.FOLDER), entry["molecules"], strict=True):
         mae = np.abs(np.array(one["frequencies_per_cm"]) - reference.frequencies).mean()
         assert one["frequency_mae_per_cm"] == pytest.approx(mae, abs=0.01)
+    for transfer, one in zip(references.read_transfers(references.FOLDER), entry["transfers"], strict=True):
+        assert one["gfn2_barrier_eV"] == pytest.approx(barrier(transfer.energies), abs=2e-6)
+        assert one["barrier_eV"] == pytest.approx(barrier(np.array(one["energies_eV"])), abs=2e-6)
 
 
 def test_tables_show_the_document(document):
@@ -76,6 +88,8 @@ def test_tables_show_the_document(document):
         assert f"| {1000 * total_rmse(entry['pairs']):.1f} |" in text
         deepest = min(one["minimum_eV"] for one in entry["pairs"] if one["pair"] == "CO-CO")
         assert f"| {1000 * deepest:.0f}, " in text
+        lowest = min(one["barrier_eV"] for one in entry["transfers"])
+        assert f"| `{name}` | 8 | {lowest:.2f} |" in text
     assert "| GFN2-xTB | 0 | 0 | 0 | -1.241 |" in text
     assert text.count("\n| H2O-") == 5
 

@@ -2,6 +2,7 @@
 
 import itertools
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from evaluations.approach import (
     contact_distance,
     largest_fall,
 )
+from evaluations.transfer import POINTS, barrier, energies_along
 from evaluations.vibrations import frequencies
 
 from sakeff.data.frames import load
@@ -100,14 +102,31 @@ def test_pairs_are_rigid_and_centred():
     assert set(seen) == {"H2O", "CH4", "H3N", "CO", "N2"}
 
 
+def test_transfers_are_of_bridges_of_riboflavin():
+    found = references.read_transfers(references.FOLDER)
+    riboflavin = load_structure("riboflavin")
+    assert len(found) == 8
+    assert max(Counter(one.bridge for one in found).values()) <= 2
+    for one in found:
+        donor, hydrogen, acceptor = one.bridge
+        assert one.atoms.numbers.tolist() == riboflavin.numbers.tolist()
+        assert one.atoms.numbers[hydrogen] == 1
+        assert {one.atoms.numbers[donor], one.atoms.numbers[acceptor]} <= {7, 8}
+        assert one.atoms.get_distance(donor, hydrogen) < 1.2 < one.atoms.get_distance(hydrogen, acceptor) < 2.7
+        assert one.energies.shape == (POINTS,)
+        assert barrier(one.energies) > 0.1
+
+
 def test_references_once_more():
-    """One energy of a scan and the frequencies of the smallest molecule, by the program itself."""
+    """Energies of a scan and a transfer and the frequencies of the smallest molecule, by the program itself."""
     pytest.importorskip("tblite", reason="tblite is not installed (extra [data])")
     import make_gfn2_references as maker
 
     scan = references.read_pairs(references.FOLDER)[0]
     approach = Approach(scan.first, scan.second, maker.calculator())
     np.testing.assert_allclose(approach(scan.distances[::20])[0], scan.energies[::20], atol=2e-5)
+    first = references.read_transfers(references.FOLDER)[0]
+    np.testing.assert_allclose(energies_along(first.atoms, first.bridge, maker.calculator()), first.energies, atol=2e-5)
     smallest = min(references.read_molecules(references.FOLDER), key=lambda one: len(one.atoms))
     smallest.atoms.calc = maker.calculator()
     np.testing.assert_allclose(frequencies(smallest.atoms), smallest.frequencies, atol=0.5)

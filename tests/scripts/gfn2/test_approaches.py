@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[3] / "scripts"))
 
 import make_gfn2_dataset as generator
 from ase import Atoms
-from gfn2 import approaches, labels, sampling
+from gfn2 import approaches, geometry, labels, sampling
 
 from sakeff.data.frames import concatenate, load
 from sakeff.engines.ase import SAKECalculator
@@ -117,14 +117,16 @@ def test_a_last_stage_keeps_the_walls_of_gfn2_and_the_rest_of_its_teacher(tmp_pa
     numbers, frames = approaches.lines("O.O", 1, generator.MAX_FORCE, np.random.default_rng(3))
     walls = generator._shard(numbers, frames, "O.O")
     water = generator._shard(numbers[:3], [(p[:3], 0.0, f[:3]) for p, _, f in frames], "O")
+    mol, (start,) = geometry.embed("CCCCCCCC", 1, 3)  # of 26 atoms: all of these are kept
+    octane = generator._shard(geometry.atomic_numbers(mol), [(start, 0.0, np.zeros_like(start))] * 2, "CCCCCCCC")
     walls.save(tmp_path / generator.APPROACHES)
-    concatenate([water, walls]).save(tmp_path / "train.npz")
+    concatenate([water, octane, walls]).save(tmp_path / "train.npz")
     command = ["retain", "--out", str(tmp_path), "--teacher", "so3krates-gfn2", "--count", "4"]
     assert generator.main(command) == 0
     retained = load(tmp_path / generator.RETAIN)
-    assert f"{len(walls) + 4} frames, 4 of them with labels of so3krates-gfn2" in capsys.readouterr().out
-    assert list(retained.groups) == ["O"] * 4 + ["O.O"] * len(walls)
-    np.testing.assert_allclose(retained.energy[4:], walls.energy)
+    assert f"{len(walls) + 6} frames, 6 of them with labels of so3krates-gfn2" in capsys.readouterr().out
+    assert list(retained.groups) == ["O"] * 4 + ["CCCCCCCC"] * 2 + ["O.O"] * len(walls)
+    np.testing.assert_allclose(retained.energy[6:], walls.energy)
     first = retained.frame(0)
     atoms = Atoms(first.numbers, first.positions, calculator=SAKECalculator("so3krates-gfn2"))
     assert first.energy[0] == pytest.approx(atoms.get_potential_energy(), abs=1e-3)
