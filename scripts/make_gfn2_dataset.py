@@ -399,7 +399,7 @@ def _parser() -> argparse.ArgumentParser:
     peptides = commands.add_parser("chains", help="add short peptides that a trained model labels")
     peptides.add_argument("--count", type=int, default=1000, help="peptides; about twelve frames each")
     relatives = commands.add_parser("flavins", help="add relatives of riboflavin that a trained model labels")
-    relatives.add_argument("--count", type=int, default=250, help="conformers; about twenty frames each")
+    relatives.add_argument("--count", type=int, default=250, help="conformers; about 26 frames each")
     keeping = commands.add_parser("retain", help="write the training set of a last stage that changes walls alone")
     keeping.add_argument("--count", type=int, default=60_000, help="frames, beside those of larger molecules")
     for command in (peptides, relatives, keeping):
